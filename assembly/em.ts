@@ -1,0 +1,429 @@
+// One EM iteration's work on a block of rows, and the M-step on merged statistics.
+// Must not decide anything: no convergence, no repair, no allocation. The host loops over blocks and merges.
+import {
+  BLOCK,
+  centredOffset,
+  DIAG,
+  factorSize,
+  FULL,
+  maximumOffset,
+  PANEL,
+  rootWeightOffset,
+  rowSumOffset,
+  scatterSize,
+  SPHERICAL,
+  TIED,
+  tileRows,
+  whitenedOffset,
+} from './layout';
+import {
+  centre,
+  logDensityFull,
+  logDensityFull2,
+  logDensityScaled,
+  logDensityWhitened,
+  whiten,
+} from './log-density';
+import { log } from './math';
+import { logLikelihoodOf, logProbNorm, normalise } from './responsibilities';
+import { addDiagonalStatistics, addOuterProducts, addStatistics2, scaleRows } from './scatter';
+
+/** Half log-densities [K][tile] of a tile and their maximum, into the workspace. */
+function logDensityTile(
+  form: i32,
+  panelsPtr: usize,
+  rows: i32,
+  d: i32,
+  k: i32,
+  meansPtr: usize,
+  factorsPtr: usize,
+  workspacePtr: usize,
+): void {
+  const tile = tileRows(d);
+  const tileBytes = (<usize>tile) << 3;
+  const panelBytes = (<usize>d) << 6;
+  const rowBytes = (<usize>d) << 3;
+  const maximumPtr = workspacePtr + maximumOffset(k, tile);
+  const centredPtr = workspacePtr + centredOffset(k, tile);
+  const whitenedPtr = workspacePtr + whitenedOffset(k, d, tile);
+  const factorBytes = (<usize>factorSize(form, d)) << 3;
+  const firstFactor = factorsPtr + ((<usize>k) << 3);
+  const referencePtr = firstFactor + factorBytes;
+  if (form == TIED) {
+    centre(panelsPtr, rows, d, referencePtr, centredPtr, tileBytes);
+    whiten(centredPtr, rows, d, tileBytes, firstFactor, whitenedPtr);
+  }
+  for (let component = 0; component < k; component++) {
+    const halfPtr = workspacePtr + <usize>component * tileBytes;
+    const constPtr = factorsPtr + ((<usize>component) << 3);
+    const meanPtr = meansPtr + <usize>component * rowBytes;
+    const factorPtr = firstFactor + <usize>component * factorBytes;
+    const first = component == 0;
+    if (form == TIED) {
+      const mu = referencePtr + rowBytes + <usize>component * rowBytes;
+      logDensityWhitened(whitenedPtr, rows, d, tileBytes, mu, constPtr, halfPtr, maximumPtr, first);
+    } else if (form == FULL && d > 2) {
+      centre(panelsPtr, rows, d, meanPtr, centredPtr, tileBytes);
+      logDensityFull(centredPtr, rows, d, tileBytes, factorPtr, constPtr, halfPtr, maximumPtr, first);
+    } else if (form == FULL && d == 2) {
+      logDensityFull2(panelsPtr, rows, meanPtr, factorPtr, constPtr, halfPtr, maximumPtr, first);
+    } else {
+      // DIAG, SPHERICAL, and FULL with one feature, whose factor is one number.
+      const scaleBytes: usize = form == SPHERICAL ? 0 : 8;
+      logDensityScaled(
+        panelsPtr, rows, d, 64, panelBytes, meanPtr, factorPtr, scaleBytes, constPtr, halfPtr, maximumPtr, first,
+      );
+    }
+  }
+}
+
+/** Zeroes the square roots of responsibilities of the padding rows n ... rows - 1. */
+function clearPadding(rootPtr: usize, n: i32, rows: i32, k: i32, tileBytes: usize): void {
+  const from = (<usize>n) << 3;
+  const bytes = (<usize>(rows - n)) << 3;
+  for (let component = 0; component < k; component++) {
+    memory.fill(rootPtr + <usize>component * tileBytes + from, 0, bytes);
+  }
+}
+
+/** Multiplies the square roots of responsibilities by the square roots of n sample weights. */
+function applyWeights(rootPtr: usize, weightsPtr: usize, rootWeightPtr: usize, n: i32, rows: i32, k: i32, tileBytes: usize): void {
+  for (let row = 0; row < rows; row++) {
+    const at = (<usize>row) << 3;
+    store<f64>(rootWeightPtr + at, row < n ? sqrt(load<f64>(weightsPtr + at)) : 0);
+  }
+  for (let component = 0; component < k; component++) {
+    const h = rootPtr + <usize>component * tileBytes;
+    for (let at: usize = 0, end = (<usize>rows) << 3; at < end; at += 16) {
+      v128.store(h + at, v128.mul<f64>(v128.load(h + at), v128.load(rootWeightPtr + at)));
+    }
+  }
+}
+
+/** sum of v (2 max + ln rowSum) over n rows, with sample weights v. */
+function weightedLogLikelihood(maximumPtr: usize, rowSumPtr: usize, weightsPtr: usize, n: i32): f64 {
+  let sum: f64 = 0;
+  for (let row = 0; row < n; row++) {
+    const at = (<usize>row) << 3;
+    const weight = load<f64>(weightsPtr + at);
+    // A row of weight 0 counts as absent, however far away it is.
+    if (weight > 0) sum += weight * (2 * load<f64>(maximumPtr + at) + log(load<f64>(rowSumPtr + at)));
+  }
+  return sum;
+}
+
+/** Adds a tile's statistics about `means` to the statistics, from square roots of responsibilities. */
+function addTile(
+  form: i32,
+  panelsPtr: usize,
+  rows: i32,
+  d: i32,
+  k: i32,
+  meansPtr: usize,
+  statisticsPtr: usize,
+  workspacePtr: usize,
+): void {
+  const tile = tileRows(d);
+  const tileBytes = (<usize>tile) << 3;
+  const rowBytes = (<usize>d) << 3;
+  const scaledPtr = workspacePtr + centredOffset(k, tile);
+  const nkPtr = statisticsPtr + 16;
+  const sumXPtr = nkPtr + ((<usize>k) << 3);
+  const sumXXPtr = sumXPtr + <usize>k * rowBytes;
+  const scatterBytes: usize = form == TIED ? 0 : (<usize>scatterSize(form, d)) << 3;
+  for (let component = 0; component < k; component++) {
+    const rootPtr = workspacePtr + <usize>component * tileBytes;
+    const meanPtr = meansPtr + <usize>component * rowBytes;
+    const nk = nkPtr + ((<usize>component) << 3);
+    const sumX = sumXPtr + <usize>component * rowBytes;
+    const sumXX = sumXXPtr + <usize>component * scatterBytes;
+    if (form <= DIAG || d == 1) {
+      addDiagonalStatistics(
+        panelsPtr, rows, d, meanPtr, rootPtr, nk, sumX, sumXX, form == SPHERICAL ? 0 : 8,
+      );
+    } else if (d == 2) {
+      addStatistics2(panelsPtr, rows, meanPtr, rootPtr, nk, sumX, sumXX);
+    } else {
+      scaleRows(panelsPtr, rows, d, meanPtr, rootPtr, scaledPtr, tileBytes, nk, sumX);
+      addOuterProducts(scaledPtr, rows, d, tileBytes, sumXX);
+    }
+  }
+}
+
+function validBlock(form: i32, n: i32, d: i32, k: i32): i32 {
+  if (form < SPHERICAL || form > FULL) return -1;
+  if (n < 0 || n > BLOCK) return -4;
+  if (d < 1) return -5;
+  if (k < 1) return -6;
+  return 0;
+}
+
+/**
+ * E-step and statistics of one block, fused: adds to the statistics sum v, sum v logProbNorm, and with
+ * r = v * responsibility, per component nk = sum r, sumX = sum r (x - m), sumXX = sum r (x - m)(x - m)^T (FULL: packed
+ * lower triangle; TIED: one, over all components; DIAG: its diagonal; SPHERICAL: its trace).
+ *
+ * form; panels: ceil(n / 8) panels of 8 x D (gmm_pack); weights (n) or 0; n <= 4096 rows; means (K, D); factors of
+ * gmm_prepare; statistics (gmm_statistics_count); workspace. Returns 0, or a negative number: the bad argument's position.
+ * Nothing of size n x K is written. O(n K D^2), or O(n K D) for DIAG and SPHERICAL.
+ */
+export function accumulate(
+  form: i32,
+  panelsPtr: usize,
+  weightsPtr: usize,
+  n: i32,
+  d: i32,
+  k: i32,
+  meansPtr: usize,
+  factorsPtr: usize,
+  statisticsPtr: usize,
+  workspacePtr: usize,
+  likelihoodOnly: i32,
+): i32 {
+  const bad = validBlock(form, n, d, k);
+  if (bad) return bad;
+  const tile = tileRows(d);
+  const tileBytes = (<usize>tile) << 3;
+  const maximumPtr = workspacePtr + maximumOffset(k, tile);
+  const rowSumPtr = workspacePtr + rowSumOffset(k, tile);
+  const rootWeightPtr = workspacePtr + rootWeightOffset(k, tile);
+  let count: f64 = 0;
+  let logLikelihood: f64 = 0;
+  for (let start = 0; start < n; start += tile) {
+    const used = min(tile, n - start);
+    const rows = (used + PANEL - 1) & -PANEL;
+    const tilePtr = panelsPtr + (<usize>start * <usize>d << 3);
+    const tileWeights = weightsPtr + ((<usize>start) << 3);
+    logDensityTile(form, tilePtr, rows, d, k, meansPtr, factorsPtr, workspacePtr);
+    normalise(workspacePtr, rows, k, tileBytes, maximumPtr, rowSumPtr);
+    if (weightsPtr) {
+      logLikelihood += weightedLogLikelihood(maximumPtr, rowSumPtr, tileWeights, used);
+      for (let row = 0; row < used; row++) count += load<f64>(tileWeights + ((<usize>row) << 3));
+    } else {
+      logLikelihood += logLikelihoodOf(maximumPtr, rowSumPtr, used);
+      count += <f64>used;
+    }
+    if (likelihoodOnly) continue;
+    if (weightsPtr) applyWeights(workspacePtr, tileWeights, rootWeightPtr, used, rows, k, tileBytes);
+    else if (used < rows) clearPadding(workspacePtr, used, rows, k, tileBytes);
+    addTile(form, tilePtr, rows, d, k, meansPtr, statisticsPtr, workspacePtr);
+  }
+  store<f64>(statisticsPtr, load<f64>(statisticsPtr) + count);
+  store<f64>(statisticsPtr, load<f64>(statisticsPtr, 8) + logLikelihood, 8);
+  return 0;
+}
+
+/**
+ * Statistics of one block under given responsibilities (n, K; row-major): as `accumulate`, without densities; the
+ * log-likelihood is left as it is. O(n K D^2).
+ */
+export function accumulateResponsibilities(
+  form: i32,
+  panelsPtr: usize,
+  weightsPtr: usize,
+  n: i32,
+  d: i32,
+  k: i32,
+  meansPtr: usize,
+  respPtr: usize,
+  statisticsPtr: usize,
+  workspacePtr: usize,
+): i32 {
+  const bad = validBlock(form, n, d, k);
+  if (bad) return bad;
+  const tile = tileRows(d);
+  const tileBytes = (<usize>tile) << 3;
+  let count: f64 = 0;
+  for (let start = 0; start < n; start += tile) {
+    const used = min(tile, n - start);
+    const rows = (used + PANEL - 1) & -PANEL;
+    for (let row = 0; row < rows; row++) {
+      const at = (<usize>(start + row)) << 3;
+      const weight: f64 = row >= used ? 0 : weightsPtr ? load<f64>(weightsPtr + at) : 1;
+      count += weight;
+      for (let component = 0; component < k; component++) {
+        const root = workspacePtr + <usize>component * tileBytes + ((<usize>row) << 3);
+        const resp: f64 = row < used ? load<f64>(respPtr + at * <usize>k + ((<usize>component) << 3)) : 0;
+        store<f64>(root, sqrt(weight * resp));
+      }
+    }
+    addTile(form, panelsPtr + (<usize>start * <usize>d << 3), rows, d, k, meansPtr, statisticsPtr, workspacePtr);
+  }
+  store<f64>(statisticsPtr, load<f64>(statisticsPtr) + count);
+  return 0;
+}
+
+/**
+ * Per row: responsibilities (n, K) into respPtr, log weight + log-density of each component (n, K) into logProbPtr,
+ * the mixture's log-density (n) into logProbNormPtr. Each target may be 0: not wanted. n <= 4096. O(n K D^2).
+ */
+export function eStep(
+  form: i32,
+  panelsPtr: usize,
+  n: i32,
+  d: i32,
+  k: i32,
+  meansPtr: usize,
+  factorsPtr: usize,
+  respPtr: usize,
+  logProbPtr: usize,
+  logProbNormPtr: usize,
+  workspacePtr: usize,
+): i32 {
+  const bad = validBlock(form, n, d, k);
+  if (bad) return bad;
+  const tile = tileRows(d);
+  const tileBytes = (<usize>tile) << 3;
+  const maximumPtr = workspacePtr + maximumOffset(k, tile);
+  const rowSumPtr = workspacePtr + rowSumOffset(k, tile);
+  const normPtr = workspacePtr + rootWeightOffset(k, tile);
+  for (let start = 0; start < n; start += tile) {
+    const used = min(tile, n - start);
+    const rows = (used + PANEL - 1) & -PANEL;
+    logDensityTile(
+      form, panelsPtr + (<usize>start * <usize>d << 3), rows, d, k, meansPtr, factorsPtr, workspacePtr,
+    );
+    const matrixAt = (<usize>start * <usize>k) << 3;
+    if (logProbPtr) copyOut(workspacePtr, used, k, tileBytes, logProbPtr + matrixAt, false);
+    if (!respPtr && !logProbNormPtr) continue;
+    normalise(workspacePtr, rows, k, tileBytes, maximumPtr, rowSumPtr);
+    if (respPtr) copyOut(workspacePtr, used, k, tileBytes, respPtr + matrixAt, true);
+    if (logProbNormPtr) {
+      logProbNorm(maximumPtr, rowSumPtr, rows, normPtr);
+      memory.copy(logProbNormPtr + ((<usize>start) << 3), normPtr, (<usize>used) << 3);
+    }
+  }
+  return 0;
+}
+
+/** target[row][component] from the tile's [component][row]: the square of a root, or twice a half. */
+function copyOut(tilePtr: usize, n: i32, k: i32, tileBytes: usize, targetPtr: usize, square: bool): void {
+  for (let component = 0; component < k; component++) {
+    const source = tilePtr + <usize>component * tileBytes;
+    for (let row = 0; row < n; row++) {
+      const value = load<f64>(source + ((<usize>row) << 3));
+      store<f64>(targetPtr + (<usize>(row * k + component) << 3), square ? value * value : 2 * value);
+    }
+  }
+}
+
+/**
+ * M-step: parameters from statistics taken about the means given. With delta = sumX / nk per component:
+ * weight = nk / sum v, mean += delta, covariance = sumXX / nk - delta delta^T, plus `regularization` (D) on the diagonal
+ * (SPHERICAL: its mean). TIED: (sum of sumXX - sum_k nk delta delta^T) / sum v. Covariances are written in the form's
+ * own shape (covarianceCount). status (K, i32): 0, or 1 where nk is not above `minimumCount`: mean and covariance of that component
+ * stay as they were. Returns how many. O(K D^2). Source: the closed forms of the expected complete-data log-likelihood.
+ */
+export function mStep(
+  form: i32,
+  d: i32,
+  k: i32,
+  statisticsPtr: usize,
+  regularizationPtr: usize,
+  minimumCount: f64,
+  weightsPtr: usize,
+  meansPtr: usize,
+  covariancesPtr: usize,
+  statusPtr: usize,
+): i32 {
+  const rowBytes = (<usize>d) << 3;
+  const total = load<f64>(statisticsPtr);
+  const nkPtr = statisticsPtr + 16;
+  const sumXPtr = nkPtr + ((<usize>k) << 3);
+  const sumXXPtr = sumXPtr + <usize>k * rowBytes;
+  const scatterBytes = (<usize>scatterSize(form, d)) << 3;
+  let empty = 0;
+  for (let component = 0; component < k; component++) {
+    const nk = load<f64>(nkPtr + ((<usize>component) << 3));
+    const meanPtr = meansPtr + <usize>component * rowBytes;
+    const deltaPtr = sumXPtr + <usize>component * rowBytes;
+    store<f64>(weightsPtr + ((<usize>component) << 3), nk / total);
+    const isEmpty = !(nk > minimumCount);
+    store<i32>(statusPtr + ((<usize>component) << 2), isEmpty ? 1 : 0);
+    if (isEmpty) {
+      empty++;
+      continue;
+    }
+    // sumX becomes delta in place: the statistics are used up.
+    for (let at: usize = 0; at < rowBytes; at += 8) {
+      const delta = load<f64>(deltaPtr + at) / nk;
+      store<f64>(deltaPtr + at, delta);
+      store<f64>(meanPtr + at, load<f64>(meanPtr + at) + delta);
+    }
+    if (form == TIED) subtractOuter(sumXXPtr, deltaPtr, nk, d);
+    else {
+      const sumXX = sumXXPtr + <usize>component * scatterBytes;
+      const at = <usize>component * ((<usize>(form == FULL ? d * d : scatterSize(form, d))) << 3);
+      writeCovariance(form, d, sumXX, nk, deltaPtr, regularizationPtr, covariancesPtr + at);
+    }
+  }
+  if (form == TIED) writeTriangle(d, sumXXPtr, total, 0, regularizationPtr, covariancesPtr);
+  return empty;
+}
+
+/** triangle -= scale * delta delta^T (packed lower triangle). */
+function subtractOuter(trianglePtr: usize, deltaPtr: usize, scale: f64, d: i32): void {
+  let target = trianglePtr;
+  for (let row = 0; row < d; row++) {
+    const left = scale * load<f64>(deltaPtr + ((<usize>row) << 3));
+    for (let column = 0; column <= row; column++, target += 8) {
+      store<f64>(target, load<f64>(target) - left * load<f64>(deltaPtr + ((<usize>column) << 3)));
+    }
+  }
+}
+
+/** target (D x D, symmetric) = triangle / scale - delta delta^T + diag(regularization); deltaPtr 0: no delta. */
+function writeTriangle(d: i32, trianglePtr: usize, scale: f64, deltaPtr: usize, regularizationPtr: usize, targetPtr: usize): void {
+  let source = trianglePtr;
+  for (let row = 0; row < d; row++) {
+    const left: f64 = deltaPtr ? load<f64>(deltaPtr + ((<usize>row) << 3)) : 0;
+    for (let column = 0; column <= row; column++, source += 8) {
+      let value = load<f64>(source) / scale;
+      if (deltaPtr) value -= left * load<f64>(deltaPtr + ((<usize>column) << 3));
+      if (row == column) value += load<f64>(regularizationPtr + ((<usize>row) << 3));
+      store<f64>(targetPtr + (<usize>(row * d + column) << 3), value);
+      store<f64>(targetPtr + (<usize>(column * d + row) << 3), value);
+    }
+  }
+}
+
+/** One component's covariance of the forms that have one each. */
+function writeCovariance(
+  form: i32,
+  d: i32,
+  sumXXPtr: usize,
+  nk: f64,
+  deltaPtr: usize,
+  regularizationPtr: usize,
+  targetPtr: usize,
+): void {
+  if (form == FULL) {
+    writeTriangle(d, sumXXPtr, nk, deltaPtr, regularizationPtr, targetPtr);
+    return;
+  }
+  let squares: f64 = 0;
+  let regularization: f64 = 0;
+  for (let feature = 0; feature < d; feature++) {
+    const at = (<usize>feature) << 3;
+    const delta = load<f64>(deltaPtr + at);
+    if (form == DIAG) {
+      const variance = load<f64>(sumXXPtr + at) / nk - delta * delta;
+      store<f64>(targetPtr + at, variance + load<f64>(regularizationPtr + at));
+    } else {
+      squares += delta * delta;
+      regularization += load<f64>(regularizationPtr + at);
+    }
+  }
+  if (form == SPHERICAL) {
+    store<f64>(targetPtr, (load<f64>(sumXXPtr) / nk - squares + regularization) / <f64>d);
+  }
+}
+
+/** target += source, `count` doubles: the merge of two partial statistics. */
+export function merge(targetPtr: usize, sourcePtr: usize, count: i32): void {
+  let at: usize = 0;
+  for (const end = (<usize>(count & -2)) << 3; at < end; at += 16) {
+    v128.store(targetPtr + at, v128.add<f64>(v128.load(targetPtr + at), v128.load(sourcePtr + at)));
+  }
+  if (count & 1) store<f64>(targetPtr + at, load<f64>(targetPtr + at) + load<f64>(sourcePtr + at));
+}

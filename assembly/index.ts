@@ -1,0 +1,33 @@
+// The kernel's whole public face: what docs/ABI.md lists, under the names it lists.
+// Must not contain arithmetic.
+import { ABI_VERSION } from './layout';
+
+export const gmm_abi_version: i32 = ABI_VERSION;
+
+/** First byte the host may use; everything below belongs to the module. */
+export function gmm_heap_base(): usize {
+  return __heap_base;
+}
+
+export {
+  covarianceCount as gmm_covariance_count,
+  factorsCount as gmm_factors_count,
+  statisticsCount as gmm_statistics_count,
+  workspaceCount as gmm_workspace_count,
+} from './layout';
+export { pack as gmm_pack } from './panels';
+export { prepare as gmm_prepare } from './prepare';
+export {
+  accumulate as gmm_accumulate,
+  accumulateResponsibilities as gmm_accumulate_responsibilities,
+  eStep as gmm_e_step,
+  merge as gmm_merge,
+  mStep as gmm_m_step,
+} from './em';
+export {
+  assign as gmm_kmeans_assign,
+  nearestDistances as gmm_kmeans_distances,
+  sampleIndex as gmm_kmeans_sample,
+} from './kmeans';
+export { cholesky as gmm_cholesky, invertSymmetric as gmm_invert } from './cholesky';
+export { expArray as gmm_exp, logArray as gmm_log } from './math';

@@ -1,0 +1,90 @@
+// Codes, sizes and byte offsets that every other file of the kernel shares.
+// Must not import anything or touch memory.
+
+/** major << 16 | minor. An added export is a minor change; a change of meaning, layout or order a major one. */
+export const ABI_VERSION: i32 = 1 << 16;
+
+/** Covariance forms: how one component's density and statistics are stored and computed. */
+export const SPHERICAL = 0;
+export const DIAG = 1;
+export const TIED = 2;
+export const FULL = 3;
+
+/** Rows per panel: data is stored `[panel][feature][PANEL]`, so that SIMD lanes run over rows. */
+export const PANEL = 8;
+
+/** Most rows that one accumulating call takes; partial sums over blocks are merged by the host. */
+export const BLOCK = 4096;
+
+/**
+ * Rows per tile, a multiple of PANEL. A tile's centred copy (D x tile doubles) must stay in the
+ * 32 KiB first-level cache beside its responsibilities. Depends on D alone, so results do too.
+ */
+export function tileRows(d: i32): i32 {
+  return d <= 8 ? 128 : d <= 32 ? 64 : 32;
+}
+
+/** Packed lower triangle of a D x D matrix. */
+export function triangle(d: i32): i32 {
+  return (d * (d + 1)) >> 1;
+}
+
+/** Doubles of one component's scatter in the statistics (of all components together for TIED). */
+export function scatterSize(form: i32, d: i32): i32 {
+  return form == SPHERICAL ? 1 : form == DIAG ? d : triangle(d);
+}
+
+/** Doubles in the statistics: sample weight, log-likelihood, nk (K), sumX (K, D), sumXX (...). */
+export function statisticsCount(form: i32, d: i32, k: i32): i32 {
+  return 2 + k + k * d + (form == TIED ? 1 : k) * scatterSize(form, d);
+}
+
+/** Doubles in a covariance parameter: full (K, D, D), tied (D, D), diag (K, D), spherical (K). */
+export function covarianceCount(form: i32, d: i32, k: i32): i32 {
+  return form == SPHERICAL ? k : form == DIAG ? k * d : form == TIED ? d * d : k * d * d;
+}
+
+/** Doubles of one factor in the order the log-density reads it (see storeFactor in log-density.ts). */
+export function factorSize(form: i32, d: i32): i32 {
+  const pairs = (d + 1) >> 1;
+  return form == SPHERICAL ? 1 : form == DIAG ? d : 2 * pairs * (pairs + 1);
+}
+
+/**
+ * Doubles in the factors: halfLogConst (K), then the precision Cholesky factors halved; TIED
+ * has one factor, then its reference point (D) and the whitened means (K, D).
+ */
+export function factorsCount(form: i32, d: i32, k: i32): i32 {
+  if (form == TIED) return k + factorSize(form, d) + d + k * d;
+  return k + k * factorSize(form, d);
+}
+
+/** Doubles of scratch for one tile and one factorisation; see the offsets below. */
+export function workspaceCount(form: i32, d: i32, k: i32): i32 {
+  const tile = tileRows(d);
+  const tileWork = k * tile + 4 * tile + 2 * d * tile + 2 * k;
+  const factorWork = 2 * d * d + 2 * d;
+  return max(tileWork, factorWork) + 16;
+}
+
+// The tile's scratch, in bytes from the start of the workspace: half log-densities, later square roots of
+// responsibilities [K][tile]; their maximum over components [tile]; square roots of sample weights [tile];
+// row sums [tile]; log of the row sums [tile]; centred rows [D][tile]; whitened or weighted rows [D][tile].
+export function halfLogProbOffset(): usize {
+  return 0;
+}
+export function maximumOffset(k: i32, tile: i32): usize {
+  return (<usize>(k * tile)) << 3;
+}
+export function rootWeightOffset(k: i32, tile: i32): usize {
+  return (<usize>((k + 1) * tile)) << 3;
+}
+export function rowSumOffset(k: i32, tile: i32): usize {
+  return (<usize>((k + 2) * tile)) << 3;
+}
+export function centredOffset(k: i32, tile: i32): usize {
+  return (<usize>((k + 4) * tile)) << 3;
+}
+export function whitenedOffset(k: i32, d: i32, tile: i32): usize {
+  return (<usize>((k + 4 + d) * tile)) << 3;
+}
