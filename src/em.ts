@@ -1,0 +1,71 @@
+// The EM control loop: iterate, judge convergence, keep the best. Knows neither rows nor the kernel.
+// Must not do arithmetic on parameters; an Estimator does the E-steps and M-steps.
+
+/** What the loop needs of a mixture under estimation. Log-likelihoods are means per sample, in nats. */
+export interface Estimator {
+  /** E-step: gathers statistics under the current parameters and returns their log-likelihood. */
+  expectation(): number;
+  /** M-step: replaces the parameters by those the statistics imply, repaired if need be. */
+  maximization(): void;
+  /** Log-likelihood of the current parameters, without gathering statistics. */
+  logLikelihood(): number;
+  /** Remembers the current parameters. */
+  keep(): void;
+  /** Goes back to the parameters remembered. */
+  restore(): void;
+}
+
+export interface LoopOptions {
+  readonly maxIterations: number;
+  readonly tolerance: number;
+  /** Called after each M-step; false stops the loop. */
+  readonly onIteration?: ((iteration: number, logLikelihood: number, change: number) => boolean) | undefined;
+}
+
+export interface LoopResult {
+  readonly converged: boolean;
+  readonly stopped: boolean;
+  readonly iterations: number;
+  /** Of the parameters the estimator ends with. */
+  readonly logLikelihood: number;
+  /** At the start of each iteration. */
+  readonly history: number[];
+  /** The last parameters were worse than earlier ones, which were taken instead. */
+  readonly wentBack: boolean;
+}
+
+/** Falls of the log-likelihood up to this share of it are the rounding of a sum. */
+export const LIKELIHOOD_ROUNDING = 1e-12;
+
+/**
+ * Iterates E-step and M-step until the log-likelihood changes by less than `tolerance` between iterations
+ * (Dempster, Laird and Rubin 1977; the order and the test of convergence are scikit-learn's). Ends with the best
+ * parameters it has seen: the last ones, unless a repair or regularisation lowered the log-likelihood.
+ */
+export function expectationMaximization(estimator: Estimator, options: LoopOptions): LoopResult {
+  const history: number[] = [];
+  let best = Number.NEGATIVE_INFINITY;
+  let previous = Number.NEGATIVE_INFINITY;
+  let converged = false;
+  let stopped = false;
+  while (!converged && !stopped && history.length < options.maxIterations) {
+    const current = estimator.expectation();
+    const change = current - previous;
+    history.push(current);
+    if (current > best) {
+      best = current;
+      estimator.keep();
+    }
+    estimator.maximization();
+    stopped = options.onIteration?.(history.length, current, change) === false;
+    converged = !stopped && Math.abs(change) < options.tolerance;
+    previous = current;
+  }
+  let logLikelihood = estimator.logLikelihood();
+  const wentBack = logLikelihood < best - LIKELIHOOD_ROUNDING * Math.max(1, Math.abs(best));
+  if (wentBack) {
+    estimator.restore();
+    logLikelihood = best;
+  }
+  return { converged, stopped, iterations: history.length, logLikelihood, history, wentBack };
+}

@@ -1,0 +1,330 @@
+// A mixture under estimation on rows in kernel memory: the E-step and M-step of the loop in em.ts, and the repair of
+// components that collapse. Must not decide when to stop.
+import type { Estimator } from './em.ts';
+import { GaussmixRangeError } from './errors.ts';
+import type { Kernel } from './kernel.ts';
+import type { CovarianceForm } from './options.ts';
+import { covarianceLength, KernelMixture, type Parameters } from './parameters.ts';
+import {
+  accumulateAll,
+  blockCount,
+  blockRows,
+  moments,
+  mStep,
+  type ResidentRows,
+  StatisticsStack,
+  statisticsCount,
+} from './passes.ts';
+
+/** 'auto' adds this share of each feature's variance to every covariance diagonal. */
+const AUTO_REGULARIZATION = 1e-6;
+/** A variance (full: a Cholesky pivot) at or below this share of the feature's variance is singular. */
+const SINGULAR = 2 ** -50;
+/** First share of the feature variances that a singular component's diagonal is raised by; 16 times more each try. */
+const FIRST_FLOOR = 2 ** -48;
+/** A component whose share of the rows is at or below this has lost them all: 10 units of rounding. */
+const EMPTY = 10 * 2 ** -52;
+/** A number added to the diagonal that is at least this share of the variance makes any covariance regular. */
+const SURELY_REGULAR = 1e-11;
+/** Smallest variance whose reciprocal and square root stay finite in every product the kernel forms. */
+const SMALLEST_VARIANCE = 1e-290;
+
+/** What is known of the whole data before a fit: weighted mean and variances, and what follows from them. */
+export class WholeData {
+  readonly mean: Float64Array;
+  readonly variance: Float64Array;
+  /** Added to each covariance diagonal at each M-step (D). */
+  readonly regularization: Float64Array;
+  readonly #kernel: Kernel;
+  readonly #rows: ResidentRows;
+  #covariance: Float64Array | undefined;
+
+  /** @throws GaussmixRangeError DEGENERATE_DATA when no covariance of the form can be estimated from the data */
+  constructor(
+    kernel: Kernel,
+    rows: ResidentRows,
+    form: CovarianceForm,
+    regularization: number | 'auto',
+    label: (feature: number) => string,
+  ) {
+    const d = rows.columns;
+    this.#kernel = kernel;
+    this.#rows = rows;
+    // About the first row, then about the mean found: an offset costs no digits of the variances.
+    const firstRow = Float64Array.from({ length: d }, (_, j) => kernel.f64[(rows.rowAddress(0) + 64 * j) / 8]);
+    this.mean = moments(kernel, rows, 'diag', firstRow).mean;
+    this.variance = moments(kernel, rows, 'diag', this.mean).covariance.map((v) => Math.max(0, v));
+    this.regularization = this.variance.map((v) =>
+      regularization === 'auto' ? AUTO_REGULARIZATION * v : regularization,
+    );
+    this.#check(form, label);
+  }
+
+  /** Covariance of the whole data (D, D), without regularisation. */
+  get covariance(): Float64Array {
+    this.#covariance ??= moments(this.#kernel, this.#rows, 'full', this.mean).covariance;
+    return this.#covariance;
+  }
+
+  #check(form: CovarianceForm, label: (feature: number) => string): void {
+    const d = this.mean.length;
+    const total = this.variance.map((v, j) => v + this.regularization[j]);
+    const advice = "pass a larger `regularization`, or use covarianceType 'diag' or 'spherical'";
+    const constant = total.findIndex((v) => v < SMALLEST_VARIANCE);
+    if (constant >= 0 && (form !== 'spherical' || total.every((v) => v < SMALLEST_VARIANCE))) {
+      throw new GaussmixRangeError(
+        'DEGENERATE_DATA',
+        total.every((v) => v < SMALLEST_VARIANCE)
+          ? 'all rows are equal: there is no spread to fit. Pass a positive `regularization` to fit them nevertheless'
+          : `${label(constant)} has the same value in every row, so it has no variance: leave the column out, or pass a ` +
+            'positive `regularization`',
+      );
+    }
+    if (form === 'diag' || form === 'spherical') return;
+    if (this.regularization.every((value, j) => value > SURELY_REGULAR * this.variance[j])) return;
+    const failed = this.#singularFeature(d);
+    if (failed < 0) return;
+    throw new GaussmixRangeError(
+      'DEGENERATE_DATA',
+      `${label(failed)} is, to rounding, a linear combination of the columns before it, so a '${form}' covariance is ` +
+        `singular: leave the column out, ${advice}`,
+    );
+  }
+
+  #singularFeature(d: number): number {
+    const kernel = this.#kernel;
+    const mark = kernel.mark();
+    const matrix = kernel.allocate(d * d);
+    const view = kernel.view(matrix, d * d);
+    view.set(this.covariance);
+    for (let j = 0; j < d; j++) view[j * d + j] += this.regularization[j];
+    const failed = kernel.exports.gmm_cholesky(matrix, matrix, 0, d);
+    kernel.release(mark);
+    return failed - 1;
+  }
+}
+
+/** One restart: a mixture that starts somewhere and is improved in place. */
+export class ResidentEstimator implements Estimator {
+  readonly mixture: KernelMixture;
+  readonly #rows: ResidentRows;
+  readonly #data: WholeData;
+  readonly #stack: StatisticsStack;
+  readonly #regularization: number;
+  readonly #floor: number;
+  /** Per component: the share of the feature variances its diagonal is raised by, once it has been singular. */
+  readonly #raised: Float64Array;
+  readonly #reseeded: Set<number> = new Set();
+  #warnings: string[] = [];
+  #statistics: number = 0;
+  #iteration: number = 0;
+  #kept: Parameters | undefined;
+
+  /** Doubles that an estimator takes in kernel memory. */
+  static size(kernel: Kernel, form: CovarianceForm, k: number, d: number, rows: number): number {
+    const count = 2 + k + k * d + covarianceLength(form, k, d);
+    return KernelMixture.size(kernel, form, k, d) + StatisticsStack.size(count, blockCount(rows)) + 2 * d + 8;
+  }
+
+  constructor(kernel: Kernel, rows: ResidentRows, data: WholeData, form: CovarianceForm, k: number) {
+    const d = rows.columns;
+    this.mixture = new KernelMixture(kernel, form, k, d);
+    this.#rows = rows;
+    this.#data = data;
+    this.#stack = new StatisticsStack(kernel, statisticsCount(this.mixture), blockCount(rows.rows));
+    this.#regularization = kernel.allocate(d);
+    this.#floor = kernel.allocate(d);
+    this.#raised = new Float64Array(k);
+    kernel.view(this.#regularization, d).set(data.regularization);
+    kernel.view(this.#floor, d).set(data.variance.map((v) => SINGULAR * v));
+    if (form === 'spherical') kernel.f64[this.#floor / 8] = SINGULAR * meanOf(data.variance);
+  }
+
+  /** Takes over start parameters; singular covariances are raised as in an M-step. */
+  start(parameters: Parameters): void {
+    this.#raised.fill(0);
+    this.#reseeded.clear();
+    this.#warnings = [];
+    this.#iteration = 0;
+    this.mixture.write(parameters);
+    this.#prepare();
+  }
+
+  /** What was repaired since the start, one sentence each. */
+  takeWarnings(): readonly string[] {
+    return this.#warnings;
+  }
+
+  expectation(): number {
+    this.#statistics = accumulateAll(this.mixture, this.#rows, this.#stack, false);
+    return this.#meanLogLikelihood(this.#statistics);
+  }
+
+  logLikelihood(): number {
+    return this.#meanLogLikelihood(accumulateAll(this.mixture, this.#rows, this.#stack, true));
+  }
+
+  #meanLogLikelihood(statistics: number): number {
+    const { f64 } = this.mixture.kernel;
+    return f64[statistics / 8 + 1] / f64[statistics / 8];
+  }
+
+  maximization(): void {
+    this.#iteration++;
+    const { kernel, k } = this.mixture;
+    const total = kernel.f64[this.#statistics / 8];
+    const empty = mStep(this.mixture, this.#statistics, this.#regularization, EMPTY * total);
+    for (let component = 0; component < k; component++) {
+      if (this.#raised[component] > 0) this.#raise(component, this.#raised[component]);
+    }
+    if (empty > 0) this.#reseedEmpty(total);
+    this.#prepare();
+  }
+
+  keep(): void {
+    this.#kept = this.mixture.read();
+  }
+
+  restore(): void {
+    if (!this.#kept) return;
+    this.mixture.write(this.#kept);
+    this.mixture.prepare(this.#floor);
+  }
+
+  /** Factorises; raises the diagonal of singular covariances until none is left. */
+  #prepare(): void {
+    const { mixture } = this;
+    while (mixture.prepare(this.#floor) > 0) {
+      for (let component = 0; component < mixture.k; component++) {
+        if (mixture.statusOf(component) === 0) continue;
+        const first = this.#raised[component] === 0;
+        const share = first ? FIRST_FLOOR : 16 * this.#raised[component];
+        // Beyond 1 the diagonal of the whole data takes over, which WholeData has found regular.
+        if (share > 1) this.#setDiagonal(component);
+        else this.#raise(component, share - this.#raised[component]);
+        this.#raised[component] = share;
+        if (first) this.#warnRaised(component);
+        if (mixture.form === 'tied') break;
+      }
+    }
+  }
+
+  #warnRaised(component: number): void {
+    const which = this.mixture.form === 'tied' ? 'the tied covariance' : `the covariance of component ${component}`;
+    this.#warnings.push(
+      `iteration ${this.#iteration}: ${which} became singular; its diagonal is raised by the smallest share of the ` +
+        "feature variances that keeps it regular. Fewer components or regularization: 'auto' avoid this",
+    );
+  }
+
+  /** Adds a share of the whole data's feature variances to a component's diagonal, and lifts it above zero. */
+  #raise(component: number, share: number): void {
+    const { kernel, form, d, covariances } = this.mixture;
+    const { variance } = this.#data;
+    const { f64 } = kernel;
+    const base = covariances / 8;
+    if (form === 'spherical') {
+      f64[base + component] = Math.max(0, f64[base + component]) + share * meanOf(variance);
+      return;
+    }
+    for (let j = 0; j < d; j++) {
+      const at =
+        form === 'diag'
+          ? base + component * d + j
+          : base + (form === 'full' ? component * d * d : 0) + j * d + j;
+      f64[at] = Math.max(0, f64[at]) + share * variance[j];
+    }
+  }
+
+  /**
+   * Components without rows start again, each at the row that the mixture explains worst, with the covariance of the
+   * whole data (tied: the common one) and the weight of one row. Once per run; after that they stay at weight zero.
+   */
+  #reseedEmpty(total: number): void {
+    const { mixture } = this;
+    const { kernel, k, d } = mixture;
+    const empty: number[] = [];
+    for (let component = 0; component < k; component++) {
+      if (mixture.statusOf(component) !== 0 && !this.#reseeded.has(component)) empty.push(component);
+    }
+    if (empty.length === 0) return;
+    this.#prepare();
+    const worst = this.#worstRows(empty.length);
+    worst.forEach((row, i) => {
+      const component = empty[i];
+      this.#reseeded.add(component);
+      this.#setWholeCovariance(component);
+      const { f64 } = kernel;
+      for (let j = 0; j < d; j++) {
+        f64[mixture.means / 8 + component * d + j] = f64[(this.#rows.rowAddress(row) + 64 * j) / 8];
+      }
+      for (let other = 0; other < k; other++) {
+        const at = mixture.weights / 8 + other;
+        f64[at] = other === component ? 1 / total : f64[at] * (1 - 1 / total);
+      }
+      this.#warnings.push(
+        `iteration ${this.#iteration}: component ${component} had lost all its rows and was put on row ${row}, the one ` +
+          'explained worst',
+      );
+    });
+  }
+
+  /** A component's covariance becomes that of the whole data, regularised; a tied one stays. */
+  #setWholeCovariance(component: number): void {
+    const { form, d, kernel, covariances } = this.mixture;
+    if (form === 'tied') return;
+    if (form !== 'full') {
+      this.#setDiagonal(component);
+      return;
+    }
+    const whole = this.#data.covariance;
+    const at = covariances / 8 + component * d * d;
+    kernel.f64.set(whole, at);
+    for (let j = 0; j < d; j++) kernel.f64[at + j * d + j] += this.#data.regularization[j];
+  }
+
+  /** A component's covariance becomes the diagonal of the whole data's, regularised. */
+  #setDiagonal(component: number): void {
+    const { form, d, kernel, covariances } = this.mixture;
+    const diagonal = this.#data.variance.map((v, j) => v + this.#data.regularization[j]);
+    const base = covariances / 8;
+    const { f64 } = kernel;
+    if (form === 'spherical') f64[base + component] = meanOf(diagonal);
+    else if (form === 'diag') f64.set(diagonal, base + component * d);
+    else {
+      const at = base + (form === 'full' ? component * d * d : 0);
+      f64.fill(0, at, at + d * d);
+      for (let j = 0; j < d; j++) f64[at + j * d + j] = diagonal[j];
+    }
+  }
+
+  /** The rows of lowest log-density under the current mixture, lowest first; rows of weight zero do not count. */
+  #worstRows(count: number): number[] {
+    const { kernel, code, d, k, means, factors, workspace } = this.mixture;
+    const mark = kernel.mark();
+    const norm = kernel.allocate(blockRows(this.#rows.rows, 0));
+    const worst: { row: number; value: number }[] = [];
+    for (let block = 0; block < blockCount(this.#rows.rows); block++) {
+      const n = blockRows(this.#rows.rows, block);
+      const panels = this.#rows.panels(block);
+      kernel.exports.gmm_e_step(code, panels, n, d, k, means, factors, 0, 0, norm, workspace);
+      const values = kernel.view(norm, n);
+      const weights = this.#rows.weights(block);
+      for (let i = 0; i < n; i++) {
+        if (weights !== 0 && kernel.f64[weights / 8 + i] === 0) continue;
+        if (worst.length === count && values[i] >= worst[count - 1].value) continue;
+        worst.push({ row: block * blockRows(this.#rows.rows, 0) + i, value: values[i] });
+        worst.sort((a, b) => a.value - b.value || a.row - b.row);
+        if (worst.length > count) worst.pop();
+      }
+    }
+    kernel.release(mark);
+    return worst.map(({ row }) => row);
+  }
+}
+
+function meanOf(values: Float64Array): number {
+  let sum = 0;
+  for (const value of values) sum += value;
+  return sum / values.length;
+}

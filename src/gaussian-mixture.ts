@@ -1,0 +1,403 @@
+// The fitted mixture that users hold: immutable parameters, and everything that can be asked of them.
+// Must not iterate EM (fit.ts) nor check parameters itself (parameters.ts).
+import { GaussmixRangeError, GaussmixTypeError } from './errors.ts';
+import { type FitRecord, fitRows } from './fit.ts';
+import { BLOCK, type Kernel, withKernel } from './kernel.ts';
+import { Matrix, type MatrixLike, type RowSource, toRowSource } from './matrix.ts';
+import { type ModelJSON, readModel, writeModel } from './model-json.ts';
+import {
+  canonicalCovarianceType,
+  type CovarianceForm,
+  type CovarianceType,
+  checkKnownNames,
+  type DataOptions,
+  type FitOptions,
+  validateDataOptions,
+  validateFitOptions,
+} from './options.ts';
+import {
+  checkMeans,
+  checkSymmetric,
+  checkWeights,
+  countParameters,
+  expandCovariances,
+  KernelMixture,
+  narrowCovariances,
+  notPositiveDefinite,
+  type Parameters,
+} from './parameters.ts';
+import { accumulateAll, blockCount, blockRows, PassingRows, StatisticsStack, statisticsCount } from './passes.ts';
+import { sampleMixture } from './sample.ts';
+
+/** What {@link GaussianMixture.fromParameters} takes: K weights, means (K, D), K covariances (D x D each). */
+export interface MixtureParameters {
+  readonly weights: ArrayLike<number>;
+  readonly means: MatrixLike;
+  readonly covariances: readonly (ArrayLike<number> | Matrix)[];
+  readonly covarianceType?: CovarianceType;
+}
+
+/** How a fit went. Log-likelihoods are means per sample in nats, weighted when there are sample weights. */
+export interface Fitted {
+  /** The log-likelihood changed by less than `tolerance` in the last iteration. */
+  readonly converged: boolean;
+  /** M-steps of the best run. */
+  readonly iterations: number;
+  /** Of the parameters returned. */
+  readonly logLikelihood: number;
+  /** At the start of each iteration of the best run. */
+  readonly history: Float64Array;
+  readonly nSamples: number;
+  /** Restarts that were run. */
+  readonly runs: number;
+  /** Whatever a careful user should know, one sentence each. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * A Gaussian mixture, p(x) = sum_k weights_k N(x | means_k, covariances_k): immutable, made by {@link GaussianMixture.fit},
+ * {@link GaussianMixture.fromParameters} or {@link GaussianMixture.fromJSON}. N samples, D features, K components.
+ */
+export class GaussianMixture {
+  readonly nComponents: number;
+  readonly nFeatures: number;
+  readonly covarianceType: CovarianceForm;
+  /** Mixture weights (K), summing to one. */
+  readonly weights: Float64Array;
+  /** Means (K x D), in the units of the data. */
+  readonly means: Matrix;
+  /** Covariances, K of D x D whatever the covariance type. */
+  readonly covariances: readonly Matrix[];
+  /** Free parameters: K - 1 weights, K D means, and those of the covariance type. */
+  readonly nParameters: number;
+  /** How the fit went; absent on a model made from parameters. */
+  readonly fitted?: Fitted;
+  /** Names of the columns fitted, where the data had names (an Arrow table, a file with a header). */
+  readonly featureNames?: readonly string[];
+  readonly #parameters: Parameters;
+
+  private constructor(parameters: Parameters, fitted?: FitRecord, featureNames?: readonly string[]) {
+    // + 0 turns -0 into 0, which JSON does not know.
+    const weights = parameters.weights.map((value) => value + 0);
+    const means = parameters.means.map((value) => value + 0);
+    const covariances = parameters.covariances.map((value) => value + 0);
+    this.#parameters = { ...parameters, weights, means, covariances };
+    this.nComponents = parameters.k;
+    this.nFeatures = parameters.d;
+    this.covarianceType = parameters.form;
+    // Copies: writing into what a user holds must not change what the model computes.
+    this.weights = weights.slice();
+    this.means = new Matrix(means.slice(), [parameters.k, parameters.d]);
+    this.covariances = Object.freeze(expandCovariances(this.#parameters));
+    this.nParameters = countParameters(parameters.form, parameters.k, parameters.d);
+    if (fitted) this.fitted = Object.freeze({ ...fitted, warnings: Object.freeze([...fitted.warnings]) });
+    if (featureNames) this.featureNames = Object.freeze([...featureNames]);
+    Object.freeze(this);
+  }
+
+  /**
+   * Fits a mixture by expectation-maximisation (Dempster, Laird and Rubin 1977), synchronously.
+   *
+   * E-step: r_ik = w_k N(x_i | m_k, C_k) / sum_j w_j N(x_i | m_j, C_j), in logs. M-step: n_k = sum_i r_ik, w_k = n_k / n,
+   * m_k = sum_i r_ik x_i / n_k, C_k = sum_i r_ik (x_i - m_k)(x_i - m_k)^T / n_k + regularisation. Until the mean
+   * log-likelihood changes by less than `tolerance`. O(N K D^2) per iteration (diag, spherical: O(N K D)); memory: one
+   * copy of the data. Same data, options and seed: same bits, on every machine.
+   *
+   * @param data N x D, see {@link MatrixLike}
+   * @param options `nComponents` is required; see {@link FitOptions}
+   * @throws GaussmixError with a `code`: MISSING_VALUE, INVALID_VALUE, INVALID_SHAPE, INVALID_DATA, TOO_FEW_ROWS for the data;
+   * UNKNOWN_OPTION, INVALID_OPTION for the options; INVALID_PARAMETERS, NOT_POSITIVE_DEFINITE for a given start;
+   * DEGENERATE_DATA where no covariance can be estimated; OUT_OF_MEMORY above 4 GiB
+   * @example
+   * import { GaussianMixture } from 'gaussmix';
+   * const data = [[1.0, 2.1], [1.2, 1.9], [0.9, 2.0], [7.8, 8.1], [8.1, 7.9], [8.0, 8.3]];
+   * const model = GaussianMixture.fit(data, { nComponents: 2, seed: 1 });
+   * console.log(model.predict(data));
+   */
+  static fit(data: MatrixLike, options: FitOptions): GaussianMixture {
+    const source = toRowSource(data);
+    const settings = validateFitOptions(options, source.rows);
+    const { parameters, record } = fitRows(source, settings);
+    return new GaussianMixture(parameters, record, source.columnNames);
+  }
+
+  /**
+   * A mixture from parameters found elsewhere.
+   *
+   * @param p weights (K, summing to one to 1e-6), means (K x D), covariances (K of D x D, flat or Matrix), and the
+   * covariance type they have, 'full' by default
+   * @throws GaussmixError INVALID_PARAMETERS or NOT_POSITIVE_DEFINITE, naming the component and element
+   * @example
+   * import { GaussianMixture } from 'gaussmix';
+   * const model = GaussianMixture.fromParameters({
+   *   weights: [0.3, 0.7],
+   *   means: [[0, 0], [5, 5]],
+   *   covariances: [[1, 0, 0, 1], [2, 0.5, 0.5, 1]],
+   * });
+   * console.log(model.score([[0, 0], [5, 5]]));
+   */
+  static fromParameters(p: MixtureParameters): GaussianMixture {
+    if (p === null || typeof p !== 'object') {
+      throw new GaussmixTypeError('INVALID_PARAMETERS', 'fromParameters needs { weights, means, covariances }');
+    }
+    checkKnownNames(p, ['weights', 'means', 'covariances', 'covarianceType'], 'fromParameters');
+    return new GaussianMixture(checkParameters(p));
+  }
+
+  /**
+   * A model as {@link GaussianMixture.toJSON} made it, checked. The parameters keep every bit.
+   *
+   * @param json the parsed object (not its text)
+   * @throws GaussmixError INVALID_MODEL when it is no saved model, of another version, or incomplete;
+   * INVALID_PARAMETERS or NOT_POSITIVE_DEFINITE when its numbers are no mixture
+   * @example
+   * import { GaussianMixture } from 'gaussmix';
+   * const model = GaussianMixture.fit([1, 1.1, 0.9, 5, 5.2, 4.9], { nComponents: 2 });
+   * const copy = GaussianMixture.fromJSON(JSON.parse(JSON.stringify(model)));
+   * console.log(copy.score([1, 5]) === model.score([1, 5]));
+   */
+  static fromJSON(json: unknown): GaussianMixture {
+    const { parameters, fitted, featureNames } = readModel(json);
+    return new GaussianMixture(checkParameters(parameters), fitted, featureNames);
+  }
+
+  /** The saved model, for `JSON.stringify`: doubles survive the way through text bit for bit. */
+  toJSON(): ModelJSON {
+    return writeModel(this);
+  }
+
+  /**
+   * Log-density of each row under the mixture, log p(x_i).
+   * @param data N x D
+   * @returns N numbers, in nats
+   * @throws GaussmixError for data that is no N x D matrix of finite numbers
+   */
+  scoreSamples(data: MatrixLike, options?: DataOptions): Float64Array {
+    const source = this.#source(data, options);
+    const result = new Float64Array(source.rows);
+    this.#eachBlock(source, { norm: true }, (kernel, first, count, { norm }) => {
+      result.set(kernel.view(norm, count), first);
+    });
+    return result;
+  }
+
+  /**
+   * Mean log-density per row, in nats: the mean of {@link scoreSamples}, summed along the blocks as a fit sums it.
+   * @param data N x D
+   * @throws GaussmixError for data that is no N x D matrix of finite numbers
+   */
+  score(data: MatrixLike, options?: DataOptions): number {
+    const source = this.#source(data, options);
+    return this.#withMixture(source, 0, (kernel, mixture, rows) => {
+      const stack = new StatisticsStack(kernel, statisticsCount(mixture), blockCount(rows.rows));
+      const statistics = accumulateAll(mixture, rows, stack, true) / 8;
+      return kernel.f64[statistics + 1] / kernel.f64[statistics];
+    });
+  }
+
+  /**
+   * The most probable component of each row, the argmax of {@link predictProba} (the lowest number among equals).
+   * @param data N x D
+   * @returns N component numbers, from 0
+   * @throws GaussmixError for data that is no N x D matrix of finite numbers
+   */
+  predict(data: MatrixLike, options?: DataOptions): Int32Array {
+    const source = this.#source(data, options);
+    const labels = new Int32Array(source.rows);
+    const k = this.nComponents;
+    this.#eachBlock(source, { resp: true }, (kernel, first, count, { resp }) => {
+      const values = kernel.view(resp, count * k);
+      for (let i = 0; i < count; i++) {
+        let best = 0;
+        for (let component = 1; component < k; component++) {
+          if (values[i * k + component] > values[i * k + best]) best = component;
+        }
+        labels[first + i] = best;
+      }
+    });
+    return labels;
+  }
+
+  /**
+   * Responsibilities: the probability of each component given the row. Rows sum to one.
+   * @param data N x D
+   * @returns N x K
+   * @throws GaussmixError for data that is no N x D matrix of finite numbers
+   */
+  predictProba(data: MatrixLike, options?: DataOptions): Matrix {
+    const source = this.#source(data, options);
+    const k = this.nComponents;
+    const result = new Matrix(new Float64Array(source.rows * k), [source.rows, k]);
+    this.#eachBlock(source, { resp: true }, (kernel, first, count, { resp }) => {
+      result.data.set(kernel.view(resp, count * k), first * k);
+    });
+    return result;
+  }
+
+  /**
+   * Mahalanobis distance of each row to each component, sqrt((x - m_k)^T C_k^-1 (x - m_k)); not squared.
+   * @param data N x D
+   * @returns N x K, in standard deviations
+   * @throws GaussmixError for data that is no N x D matrix of finite numbers
+   */
+  mahalanobis(data: MatrixLike, options?: DataOptions): Matrix {
+    const source = this.#source(data, options);
+    const k = this.nComponents;
+    const result = new Matrix(new Float64Array(source.rows * k), [source.rows, k]);
+    this.#eachBlock(source, { logProb: true, plain: true }, (kernel, first, count, { logProb }) => {
+      const values = kernel.view(logProb, count * k);
+      // With constants of zero the kernel's value is -1/2 of the squared distance.
+      for (let i = 0; i < count * k; i++) result.data[first * k + i] = Math.sqrt(Math.max(0, -2 * values[i]));
+    });
+    return result;
+  }
+
+  /**
+   * Random rows from the mixture, in random order, with the component each came from.
+   * @param n how many, an integer >= 0
+   * @param options seed (0): same seed, same rows on every machine
+   * @throws GaussmixError INVALID_OPTION
+   * @example
+   * import { GaussianMixture } from 'gaussmix';
+   * const model = GaussianMixture.fromParameters({ weights: [1], means: [[0, 0]], covariances: [[1, 0, 0, 4]] });
+   * const { data, labels } = model.sample(3, { seed: 7 });
+   * console.log(data.shape, labels);
+   */
+  sample(n: number, options: { readonly seed?: number } = {}): { data: Matrix; labels: Int32Array } {
+    return sampleMixture(this.#parameters, this.covariances, n, options);
+  }
+
+  /** Akaike's criterion, -2 logL + 2 p, of these rows; lower is better. @throws as {@link score} */
+  aic(data: MatrixLike, options?: DataOptions): number {
+    const source = this.#source(data, options);
+    return -2 * this.score(data, options) * source.rows + 2 * this.nParameters;
+  }
+
+  /** Schwarz's Bayesian criterion, -2 logL + p ln N, of these rows; lower is better. @throws as {@link score} */
+  bic(data: MatrixLike, options?: DataOptions): number {
+    const source = this.#source(data, options);
+    return -2 * this.score(data, options) * source.rows + this.nParameters * naturalLog(source.rows);
+  }
+
+  /**
+   * Integrated completed likelihood, bic + 2 * entropy, entropy = -sum_ik r_ik ln r_ik (Biernacki, Celeux and Govaert
+   * 2000, with responsibilities in place of hard labels); lower is better. @throws as {@link score}
+   */
+  icl(data: MatrixLike, options?: DataOptions): number {
+    const source = this.#source(data, options);
+    const k = this.nComponents;
+    let entropy = 0;
+    this.#eachBlock(source, { resp: true, logProb: true, norm: true }, (kernel, _first, count, at) => {
+      const { f64 } = kernel;
+      for (let i = 0; i < count; i++) {
+        for (let component = 0; component < k; component++) {
+          const r = f64[at.resp / 8 + i * k + component];
+          // r ln r -> 0 as r -> 0; the logarithm comes from the log-densities, not from r.
+          if (r > 0) entropy -= r * (f64[at.logProb / 8 + i * k + component] - f64[at.norm / 8 + i]);
+        }
+      }
+    });
+    return this.bic(data, options) + 2 * entropy;
+  }
+
+  #source(data: MatrixLike, options?: DataOptions): RowSource {
+    validateDataOptions(options);
+    const source = toRowSource(data);
+    if (source.columns !== this.nFeatures) {
+      throw new GaussmixRangeError(
+        'INVALID_SHAPE',
+        `data has ${source.columns} columns, but the model was made for ${this.nFeatures}`,
+      );
+    }
+    return source;
+  }
+
+  /** Parameters and factors in kernel memory, and a place for one block of rows. */
+  #withMixture<T>(
+    source: RowSource,
+    extra: number,
+    work: (kernel: Kernel, mixture: KernelMixture, rows: PassingRows) => T,
+  ): T {
+    const { k, d, form } = this.#parameters;
+    const bytes = 8 * (PassingRows.size(source.rows, d) + extra + 8 * k * d * (d + 4));
+    return withKernel(bytes, (kernel) => {
+      const mixture = new KernelMixture(kernel, form, k, d);
+      mixture.write(this.#parameters);
+      mixture.prepare();
+      return work(kernel, mixture, new PassingRows(kernel, source));
+    });
+  }
+
+  /** One E-step over all rows, block by block; `use` gets the addresses of what was asked for. */
+  #eachBlock(
+    source: RowSource,
+    wanted: { resp?: boolean; logProb?: boolean; norm?: boolean; plain?: boolean },
+    use: (
+      kernel: Kernel,
+      first: number,
+      count: number,
+      at: { resp: number; logProb: number; norm: number },
+    ) => void,
+  ): void {
+    const { k, d } = this.#parameters;
+    const most = Math.min(source.rows, BLOCK);
+    this.#withMixture(source, most * (2 * k + 1), (kernel, mixture, rows) => {
+      const at = {
+        resp: wanted.resp ? kernel.allocate(most * k) : 0,
+        logProb: wanted.logProb ? kernel.allocate(most * k) : 0,
+        norm: wanted.norm ? kernel.allocate(most) : 0,
+      };
+      // The first K factors are the halved log constants.
+      if (wanted.plain) kernel.view(mixture.factors, k).fill(0);
+      for (let block = 0; block < blockCount(source.rows); block++) {
+        const panels = rows.panels(block);
+        const count = blockRows(source.rows, block);
+        const { code, means, factors, workspace } = mixture;
+        kernel.exports.gmm_e_step(
+          code,
+          panels,
+          count,
+          d,
+          k,
+          means,
+          factors,
+          at.resp,
+          at.logProb,
+          at.norm,
+          workspace,
+        );
+        use(kernel, block * BLOCK, count, at);
+      }
+    });
+  }
+}
+
+/** ln x by the kernel: engines differ in the last bit of Math.log. */
+function naturalLog(x: number): number {
+  return withKernel(16, (kernel) => {
+    const at = kernel.allocate(1);
+    kernel.f64[at / 8] = x;
+    kernel.exports.gmm_log(at, at, 1);
+    return kernel.f64[at / 8];
+  });
+}
+
+/** Parameters given by a user or a file, checked down to positive definiteness. */
+function checkParameters(p: MixtureParameters): Parameters {
+  const form = canonicalCovarianceType(p.covarianceType ?? 'full');
+  const { k, d, means } = checkMeans(p.means, 'means');
+  const weights = checkWeights(p.weights, k, 'weights');
+  const full = checkSymmetric(p.covariances, k, d, 'covariances');
+  const covariances = narrowCovariances(form, full, k, d, 'covariances');
+  const parameters: Parameters = { form, k, d, weights, means, covariances };
+  withKernel(64 * k * d * (d + 4), (kernel) => {
+    const mixture = new KernelMixture(kernel, form, k, d);
+    mixture.write(parameters);
+    if (mixture.prepare() === 0) return;
+    for (let component = 0; component < k; component++) {
+      const failed = mixture.statusOf(component);
+      if (failed > 0) throw notPositiveDefinite(`covariances[${component}]`, failed - 1);
+    }
+  });
+  return parameters;
+}

@@ -1,0 +1,7 @@
+// The public interface of the library: re-exports only.
+export { GaussmixError, type ErrorCode, GaussmixRangeError, GaussmixTypeError } from './errors.ts';
+export { type Fitted, GaussianMixture, type MixtureParameters } from './gaussian-mixture.ts';
+export { initialize } from './kernel.ts';
+export { type ArrowTableLike, Matrix, type MatrixLike } from './matrix.ts';
+export type { ModelJSON } from './model-json.ts';
+export type { CovarianceType, DataOptions, FitOptions, Progress, Start } from './options.ts';

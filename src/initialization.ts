@@ -1,0 +1,401 @@
+// Where an EM run starts: k-means, k-means++, random, rows of the data, or parameters given by the user.
+// Must not iterate EM. Data-driven starts see at most 65,536 rows, chosen by a seeded hash of the row number.
+import { GaussmixRangeError } from './errors.ts';
+import type { WholeData } from './estimator.ts';
+import { BLOCK, type Kernel } from './kernel.ts';
+import type { CovarianceForm, Start } from './options.ts';
+import {
+  checkMeans,
+  checkSymmetric,
+  checkWeights,
+  invertAll,
+  KernelMixture,
+  type Parameters,
+  projectCovariances,
+} from './parameters.ts';
+import {
+  blockCount,
+  blockRows,
+  mStep,
+  panelCount,
+  type ResidentRows,
+  StatisticsStack,
+  statisticsCount,
+} from './passes.ts';
+import { hashRow, Random } from './random.ts';
+
+/** Most rows that a data-driven start looks at. */
+const START_ROWS = 65536;
+/** Most doubles that their copy may take (16 MiB), as long as it holds 4,096 rows. */
+const START_DOUBLES = 2 ** 21;
+/** Lloyd's iterations end here, or when fewer than one row in a thousand changed its cluster. */
+const LLOYD_ITERATIONS = 100;
+const LLOYD_CHANGED = 1e-3;
+
+/** The names of the data-driven starts. */
+export type InitializationName = 'kmeans' | 'k-means++' | 'random' | 'random-from-data';
+
+/** How many rows a data-driven start uses. */
+export function startRowCount(rows: number, d: number): number {
+  return Math.min(rows, START_ROWS, Math.max(4096, Math.floor(START_DOUBLES / d)));
+}
+
+/**
+ * The row numbers a start uses, ascending: all of them, or the `count` with the smallest (hash, row) among those of
+ * positive weight. Rows anywhere can be ranked by this rule without knowing the others.
+ */
+export function chooseRows(rows: number, count: number, seed: number, weights?: Float64Array): Uint32Array {
+  const usable = (row: number): boolean => weights === undefined || weights[row] > 0;
+  if (count >= rows) return Uint32Array.from({ length: rows }, (_, row) => row);
+  // Buckets by the hash's upper 16 bits tell which hashes are surely in, and which bucket must be sorted.
+  const buckets = new Uint32Array(65536);
+  for (let row = 0; row < rows; row++) if (usable(row)) buckets[hashRow(seed, row) >>> 16]++;
+  let last = 0;
+  let below = 0;
+  while (last < 65535 && below + buckets[last] < count) below += buckets[last++];
+  const chosen: number[] = [];
+  const border: { hash: number; row: number }[] = [];
+  for (let row = 0; row < rows; row++) {
+    if (!usable(row)) continue;
+    const hash = hashRow(seed, row);
+    const bucket = hash >>> 16;
+    if (bucket < last) chosen.push(row);
+    else if (bucket === last) border.push({ hash, row });
+  }
+  border.sort((a, b) => a.hash - b.hash || a.row - b.row);
+  for (const { row } of border.slice(0, count - below)) chosen.push(row);
+  return Uint32Array.from(chosen).sort();
+}
+
+/** The rows a data-driven start looks at, standardised (mean 0, variance 1), in kernel memory. */
+export class StartRows {
+  readonly #kernel: Kernel;
+  readonly #rows: ResidentRows;
+  readonly #data: WholeData;
+  readonly #n: number;
+  readonly #numbers: Uint32Array;
+  readonly #scale: Float64Array;
+  readonly #panels: number;
+  readonly #weights: number;
+  readonly #labels: number;
+  readonly #distances: [number, number, number];
+
+  /** Doubles that n rows take, with what {@link StartRows.start} needs beside an estimator. */
+  static size(n: number, k: number, d: number): number {
+    return panelCount(n, d) + 6 * (n + 8) + 4 * k * (d + 2) + BLOCK * k + BLOCK * d;
+  }
+
+  constructor(kernel: Kernel, rows: ResidentRows, data: WholeData, seed: number, weights?: Float64Array) {
+    const d = rows.columns;
+    this.#kernel = kernel;
+    this.#rows = rows;
+    this.#data = data;
+    this.#numbers = chooseRows(rows.rows, startRowCount(rows.rows, d), seed, weights);
+    const n = this.#numbers.length;
+    this.#n = n;
+    this.#scale = data.variance.map((v) => (v > 0 ? Math.sqrt(v) : 1));
+    this.#panels = kernel.allocate(panelCount(n, d));
+    this.#weights = weights ? kernel.allocate(n) : 0;
+    this.#labels = kernel.allocate(n + 8);
+    this.#distances = [kernel.allocate(n + 8), kernel.allocate(n + 8), kernel.allocate(n + 8)];
+    this.#standardise();
+    if (weights) kernel.view(this.#weights, n).set(this.#numbers.length === weights.length ? weights : pick(weights, this.#numbers));
+  }
+
+  #standardise(): void {
+    const d = this.#rows.columns;
+    const { mean } = this.#data;
+    const kernel = this.#kernel;
+    const inverse = this.#scale.map((s) => 1 / s);
+    const mark = kernel.mark();
+    const staging = kernel.allocate(BLOCK * d);
+    for (let start = 0; start < this.#n; start += BLOCK) {
+      const count = Math.min(BLOCK, this.#n - start);
+      const { f64 } = kernel;
+      for (let i = 0; i < count; i++) {
+        const from = this.#rows.rowAddress(this.#numbers[start + i]) / 8;
+        const to = staging / 8 + i * d;
+        for (let j = 0; j < d; j++) f64[to + j] = (f64[from + 8 * j] - mean[j]) * inverse[j];
+      }
+      kernel.exports.gmm_pack(staging, count, d, this.#panels + start * d * 8);
+    }
+    kernel.release(mark);
+  }
+
+  /** Start parameters of one run. */
+  start(name: InitializationName, form: CovarianceForm, k: number, random: Random): Parameters {
+    if (name === 'random-from-data') return this.#fromRows(form, k, random);
+    const kernel = this.#kernel;
+    const d = this.#rows.columns;
+    const mark = kernel.mark();
+    const centres = kernel.allocate(k * d);
+    let responsibilities: (first: number, count: number, target: Float64Array) => void;
+    if (name === 'random') {
+      kernel.view(centres, k * d).fill(0);
+      responsibilities = (_first, count, target) => randomResponsibilities(count, k, random, target);
+    } else {
+      this.#seed(centres, k, random);
+      this.#lloyd(centres, k, name === 'kmeans' ? LLOYD_ITERATIONS : 1);
+      responsibilities = (first, count, target) => {
+        target.fill(0);
+        const labels = kernel.i32.subarray(this.#labels / 4 + first, this.#labels / 4 + first + count);
+        for (let i = 0; i < count; i++) target[i * k + labels[i]] = 1;
+      };
+    }
+    const parameters = this.#maximize(form, k, centres, responsibilities);
+    kernel.release(mark);
+    return parameters;
+  }
+
+  /** K different rows as means, equal weights, the covariance of the whole data for every component. */
+  #fromRows(form: CovarianceForm, k: number, random: Random): Parameters {
+    const d = this.#rows.columns;
+    const kernel = this.#kernel;
+    const usable: number[] = [];
+    for (let i = 0; i < this.#n; i++) {
+      if (this.#weights === 0 || kernel.f64[this.#weights / 8 + i] > 0) usable.push(this.#numbers[i]);
+    }
+    const means = new Float64Array(k * d);
+    for (let component = 0; component < k; component++) {
+      // A shuffle cut short: the first K places of a random order.
+      const other = component + random.integer(usable.length - component);
+      [usable[component], usable[other]] = [usable[other], usable[component]];
+      const from = this.#rows.rowAddress(usable[component]) / 8;
+      for (let j = 0; j < d; j++) means[component * d + j] = kernel.f64[from + 8 * j];
+    }
+    const weights = new Float64Array(k).fill(1 / k);
+    return { form, k, d, weights, means, covariances: wholeCovariances(this.#data, form, weights) };
+  }
+
+  /**
+   * k-means++ (Arthur and Vassilvitskii 2007) in its greedy form: each centre is the best of a few rows drawn with
+   * probability proportional to weight times squared distance to the nearest centre so far.
+   */
+  #seed(centres: number, k: number, random: Random): void {
+    const kernel = this.#kernel;
+    const d = this.#rows.columns;
+    const n = this.#n;
+    const { gmm_kmeans_distances, gmm_kmeans_sample } = kernel.exports;
+    let [current, candidate, best] = this.#distances;
+    const trials = 34 - Math.clz32(k);
+    kernel.view(current, n).fill(1);
+    const totalWeight = this.#weights === 0 ? n : sum(kernel.view(this.#weights, n));
+    let row = gmm_kmeans_sample(current, this.#weights, n, random.uniform() * totalWeight);
+    this.#copyRow(row, centres);
+    let potential = gmm_kmeans_distances(this.#panels, this.#weights, n, d, centres, 0, current);
+    for (let component = 1; component < k; component++) {
+      const centre = centres + component * d * 8;
+      let bestPotential = Number.POSITIVE_INFINITY;
+      let bestRow = 0;
+      for (let trial = 0; trial < trials; trial++) {
+        row = gmm_kmeans_sample(current, this.#weights, n, random.uniform() * potential);
+        // Every row stands on a centre already: fewer different rows than components.
+        if (row < 0) row = random.integer(n);
+        this.#copyRow(row, centre);
+        const found = gmm_kmeans_distances(this.#panels, this.#weights, n, d, centre, current, candidate);
+        if (found >= bestPotential) continue;
+        bestPotential = found;
+        bestRow = row;
+        [candidate, best] = [best, candidate];
+      }
+      this.#copyRow(bestRow, centre);
+      [current, best] = [best, current];
+      potential = bestPotential;
+    }
+  }
+
+  #copyRow(i: number, target: number): void {
+    const d = this.#rows.columns;
+    const { f64 } = this.#kernel;
+    const from = this.#panels / 8 + Math.floor(i / 8) * 8 * d + (i % 8);
+    for (let j = 0; j < d; j++) f64[target / 8 + j] = f64[from + 8 * j];
+  }
+
+  /** Lloyd's iterations; a cluster without rows moves to the row farthest from its centre. Leaves labels behind. */
+  #lloyd(centres: number, k: number, iterations: number): void {
+    const kernel = this.#kernel;
+    const d = this.#rows.columns;
+    const n = this.#n;
+    const [distances] = this.#distances;
+    const sums = kernel.allocate(k * d);
+    const counts = kernel.allocate(k);
+    kernel.i32.fill(-1, this.#labels / 4, this.#labels / 4 + n);
+    for (let iteration = 0; iteration < iterations; iteration++) {
+      const changed = kernel.exports.gmm_kmeans_assign(
+        this.#panels,
+        this.#weights,
+        n,
+        d,
+        k,
+        centres,
+        this.#labels,
+        distances,
+        sums,
+        counts,
+      );
+      const { f64 } = kernel;
+      let moved = false;
+      for (let component = 0; component < k; component++) {
+        const count = f64[counts / 8 + component];
+        const centre = centres / 8 + component * d;
+        if (count > 0) {
+          for (let j = 0; j < d; j++) f64[centre + j] = f64[sums / 8 + component * d + j] / count;
+        } else moved = this.#moveToFarthest(distances, centres + component * d * 8) || moved;
+      }
+      if (!moved && changed <= LLOYD_CHANGED * n) return;
+    }
+  }
+
+  /** False when every row stands on its centre: then nothing is gained by moving. */
+  #moveToFarthest(distances: number, centre: number): boolean {
+    const view = this.#kernel.view(distances, this.#n);
+    const weights = this.#weights === 0 ? undefined : this.#kernel.view(this.#weights, this.#n);
+    let farthest = 0;
+    for (let i = 1; i < this.#n; i++) {
+      if (view[i] > view[farthest] && (weights === undefined || weights[i] > 0)) farthest = i;
+    }
+    if (!(view[farthest] > 0)) return false;
+    view[farthest] = 0;
+    this.#copyRow(farthest, centre);
+    return true;
+  }
+
+  /** M-step of given responsibilities, on the standardised rows, scaled back. */
+  #maximize(
+    form: CovarianceForm,
+    k: number,
+    centres: number,
+    responsibilities: (first: number, count: number, target: Float64Array) => void,
+  ): Parameters {
+    const kernel = this.#kernel;
+    const d = this.#rows.columns;
+    const n = this.#n;
+    // Spherical in the units of the data is not spherical in standard deviations.
+    const inner = form === 'spherical' ? 'diag' : form;
+    const mixture = new KernelMixture(kernel, inner, k, d);
+    const stack = new StatisticsStack(kernel, statisticsCount(mixture), blockCount(n));
+    const resp = kernel.allocate(Math.min(n, BLOCK) * k);
+    const zeros = kernel.allocate(d);
+    kernel.view(zeros, d).fill(0);
+    kernel.f64.copyWithin(mixture.means / 8, centres / 8, centres / 8 + k * d);
+    // What a component without rows keeps: the unit variances of the whole data.
+    const unit = new Float64Array(k * d * d);
+    for (let i = 0; i < k * d; i++) unit[i * d + (i % d)] = 1;
+    const equal = new Float64Array(k).fill(1 / k);
+    const covariances = projectCovariances(inner, unit, equal, d);
+    kernel.view(mixture.covariances, covariances.length).set(covariances);
+    for (let block = 0; block < blockCount(n); block++) {
+      const count = blockRows(n, block);
+      responsibilities(block * BLOCK, count, kernel.view(resp, count * k));
+      kernel.exports.gmm_accumulate_responsibilities(
+        mixture.code,
+        this.#panels + block * BLOCK * d * 8,
+        this.#weights === 0 ? 0 : this.#weights + block * BLOCK * 8,
+        count,
+        d,
+        k,
+        mixture.means,
+        resp,
+        stack.push(),
+        mixture.workspace,
+      );
+      stack.carry();
+    }
+    mStep(mixture, stack.finish(), zeros, 0);
+    return this.#scaledBack(mixture.read(), form);
+  }
+
+  #scaledBack(p: Parameters, form: CovarianceForm): Parameters {
+    const { k, d, weights } = p;
+    const { mean, regularization } = this.#data;
+    const scale = this.#scale;
+    const means = p.means.map((z, i) => mean[i % d] + scale[i % d] * z);
+    const covariances =
+      p.form === 'diag'
+        ? p.covariances.map((v, i) => v * scale[i % d] * scale[i % d] + regularization[i % d])
+        : p.covariances.map((v, i) => {
+            const row = Math.floor(i / d) % d;
+            const column = i % d;
+            return v * scale[row] * scale[column] + (row === column ? regularization[row] : 0);
+          });
+    if (form !== 'spherical') return { form, k, d, weights, means, covariances };
+    const variances = Float64Array.from({ length: k }, (_, component) => {
+      return sum(covariances.subarray(component * d, (component + 1) * d)) / d;
+    });
+    return { form, k, d, weights, means, covariances: variances };
+  }
+}
+
+function pick(values: Float64Array, at: Uint32Array): Float64Array {
+  return Float64Array.from(at, (i) => values[i]);
+}
+
+function sum(values: Float64Array): number {
+  let total = 0;
+  for (const value of values) total += value;
+  return total;
+}
+
+/** Rows of independent uniform numbers, each row divided by its sum. */
+function randomResponsibilities(count: number, k: number, random: Random, target: Float64Array): void {
+  for (let i = 0; i < count; i++) {
+    let total = 0;
+    for (let component = 0; component < k; component++) {
+      // 1 - u is never zero.
+      const value = 1 - random.uniform();
+      target[i * k + component] = value;
+      total += value;
+    }
+    for (let component = 0; component < k; component++) target[i * k + component] /= total;
+  }
+}
+
+/** The whole data's covariance, regularised, for each of K components, in the form's shape. */
+function wholeCovariances(data: WholeData, form: CovarianceForm, weights: Float64Array): Float64Array {
+  const d = data.mean.length;
+  const k = weights.length;
+  const one = new Float64Array(d * d);
+  if (form === 'full' || form === 'tied') one.set(data.covariance);
+  else for (let j = 0; j < d; j++) one[j * d + j] = data.variance[j];
+  for (let j = 0; j < d; j++) one[j * d + j] += data.regularization[j];
+  if (form === 'tied') return one;
+  const all = new Float64Array(k * d * d);
+  for (let component = 0; component < k; component++) all.set(one, component * d * d);
+  return projectCovariances(form, all, weights, d);
+}
+
+/**
+ * Start parameters given by the user: checked, and brought to the form asked for (see projectCovariances).
+ * @throws GaussmixRangeError or GaussmixTypeError naming what does not fit
+ */
+export function givenStart(start: Start, form: CovarianceForm, k: number, data: WholeData): Parameters {
+  const d = data.mean.length;
+  const name = 'initialization';
+  const given = checkMeans(start.means, `${name}.means`);
+  if (given.k !== k || given.d !== d) {
+    throw new GaussmixRangeError(
+      'INVALID_PARAMETERS',
+      `${name}.means is ${given.k} x ${given.d}; with nComponents ${k} and ${d} columns of data it must be ${k} x ${d}`,
+    );
+  }
+  const weights =
+    start.weights === undefined
+      ? new Float64Array(k).fill(1 / k)
+      : checkWeights(start.weights, k, `${name}.weights`);
+  if (start.covariances !== undefined && start.precisions !== undefined) {
+    throw new GaussmixRangeError(
+      'INVALID_PARAMETERS',
+      `${name} has both covariances and precisions: give one of them`,
+    );
+  }
+  let covariances: Float64Array;
+  if (start.covariances !== undefined) {
+    const full = checkSymmetric(start.covariances, k, d, `${name}.covariances`);
+    invertAll(full, k, d, `${name}.covariances`);
+    covariances = projectCovariances(form, full, weights, d);
+  } else if (start.precisions !== undefined) {
+    const precisions = checkSymmetric(start.precisions, k, d, `${name}.precisions`);
+    covariances = projectCovariances(form, invertAll(precisions, k, d, `${name}.precisions`), weights, d);
+  } else covariances = wholeCovariances(data, form, weights);
+  return { form, k, d, weights, means: given.means, covariances };
+}

@@ -1,0 +1,326 @@
+// The Wasm kernel: compiling the binary, instances and their memory. The only file that knows of either.
+// Must not know about mixtures: it offers the operations of docs/ABI.md and memory to run them in.
+import { instantiateSync } from '@assemblyscript/loader';
+import { binary } from '../build/binary.ts';
+import { GaussmixRangeError, GaussmixTypeError } from './errors.ts';
+
+/** The kernel's operations; docs/ABI.md is their contract. Pointers are byte addresses, counts are of elements. */
+export interface KernelExports {
+  readonly memory: WebAssembly.Memory;
+  readonly gmm_abi_version: WebAssembly.Global;
+  gmm_heap_base(): number;
+  gmm_statistics_count(form: number, d: number, k: number): number;
+  gmm_covariance_count(form: number, d: number, k: number): number;
+  gmm_factors_count(form: number, d: number, k: number): number;
+  gmm_workspace_count(form: number, d: number, k: number): number;
+  gmm_pack(rows: number, n: number, d: number, panels: number): void;
+  gmm_prepare(
+    form: number,
+    d: number,
+    k: number,
+    weights: number,
+    means: number,
+    covariances: number,
+    floor: number,
+    factors: number,
+    status: number,
+    workspace: number,
+  ): number;
+  gmm_accumulate(
+    form: number,
+    panels: number,
+    weights: number,
+    n: number,
+    d: number,
+    k: number,
+    means: number,
+    factors: number,
+    statistics: number,
+    workspace: number,
+    likelihoodOnly: number,
+  ): number;
+  gmm_accumulate_responsibilities(
+    form: number,
+    panels: number,
+    weights: number,
+    n: number,
+    d: number,
+    k: number,
+    means: number,
+    resp: number,
+    statistics: number,
+    workspace: number,
+  ): number;
+  gmm_e_step(
+    form: number,
+    panels: number,
+    n: number,
+    d: number,
+    k: number,
+    means: number,
+    factors: number,
+    resp: number,
+    logProb: number,
+    logProbNorm: number,
+    workspace: number,
+  ): number;
+  gmm_m_step(
+    form: number,
+    d: number,
+    k: number,
+    statistics: number,
+    regularization: number,
+    minimumCount: number,
+    weights: number,
+    means: number,
+    covariances: number,
+    status: number,
+  ): number;
+  gmm_merge(target: number, source: number, count: number): void;
+  gmm_kmeans_distances(
+    panels: number,
+    weights: number,
+    n: number,
+    d: number,
+    centre: number,
+    source: number,
+    target: number,
+  ): number;
+  gmm_kmeans_sample(distances: number, weights: number, n: number, target: number): number;
+  gmm_kmeans_assign(
+    panels: number,
+    weights: number,
+    n: number,
+    d: number,
+    k: number,
+    centres: number,
+    labels: number,
+    distances: number,
+    sums: number,
+    counts: number,
+  ): number;
+  gmm_cholesky(matrix: number, factor: number, floor: number, d: number): number;
+  gmm_invert(matrix: number, inverse: number, d: number, workspace: number): number;
+  gmm_exp(source: number, target: number, n: number): void;
+  gmm_log(source: number, target: number, n: number): void;
+}
+
+/** Rows per block: statistics of blocks are merged along one fixed tree, whoever computed them. */
+export const BLOCK = 4096;
+/** Rows per panel of the packed layout. */
+export const PANEL = 8;
+
+const ABI_MAJOR = 1;
+const PAGE_BYTES = 65536;
+const MAXIMUM_BYTES = 65536 * PAGE_BYTES;
+/** Work up to this size shares one instance; its memory can then never grow beyond about this. */
+const SMALL_BYTES = 16 * 1024 * 1024;
+
+/** One instance of the kernel and a stack of allocations in its memory. */
+export class Kernel {
+  readonly exports: KernelExports;
+  #top: number;
+  #f64: Float64Array;
+  #i32: Int32Array;
+
+  constructor(module: WebAssembly.Module) {
+    this.exports = instantiateSync(module, {}).exports as unknown as KernelExports;
+    this.#top = align(this.exports.gmm_heap_base());
+    this.#f64 = new Float64Array(this.exports.memory.buffer);
+    this.#i32 = new Int32Array(this.exports.memory.buffer);
+  }
+
+  /** The whole memory as doubles. Never keep it over a call that may allocate: growing memory detaches it. */
+  get f64(): Float64Array {
+    if (this.#f64.buffer !== this.exports.memory.buffer) this.#renew();
+    return this.#f64;
+  }
+
+  /** The whole memory as 32-bit integers; see {@link f64}. */
+  get i32(): Int32Array {
+    if (this.#i32.buffer !== this.exports.memory.buffer) this.#renew();
+    return this.#i32;
+  }
+
+  /** Bytes the memory has now. */
+  get byteLength(): number {
+    return this.exports.memory.buffer.byteLength;
+  }
+
+  /** Address of `count` doubles, 16-byte aligned, not zeroed; freed by {@link release}. */
+  allocate(count: number): number {
+    const address = this.#top;
+    const end = align(address + count * 8);
+    if (end > this.byteLength) this.#grow(end);
+    this.#top = end;
+    return address;
+  }
+
+  /** View of `count` doubles at an address; see {@link f64} for how long it lives. */
+  view(address: number, count: number): Float64Array {
+    return this.f64.subarray(address / 8, address / 8 + count);
+  }
+
+  /** Copy of `count` doubles at an address. */
+  copy(address: number, count: number): Float64Array {
+    return this.f64.slice(address / 8, address / 8 + count);
+  }
+
+  /** Where allocations stand; give it to {@link release}. */
+  mark(): number {
+    return this.#top;
+  }
+
+  /** Frees all that was allocated since the mark. */
+  release(mark: number): void {
+    this.#top = mark;
+  }
+
+  #grow(bytes: number): void {
+    if (bytes > MAXIMUM_BYTES) throw outOfMemory(bytes);
+    try {
+      this.exports.memory.grow(Math.ceil((bytes - this.byteLength) / PAGE_BYTES));
+    } catch {
+      throw outOfMemory(bytes);
+    }
+  }
+
+  #renew(): void {
+    this.#f64 = new Float64Array(this.exports.memory.buffer);
+    this.#i32 = new Int32Array(this.exports.memory.buffer);
+  }
+}
+
+function align(address: number): number {
+  return Math.ceil(address / 16) * 16;
+}
+
+function outOfMemory(bytes: number): GaussmixRangeError {
+  const mebibytes = Math.ceil(bytes / 1048576);
+  return new GaussmixRangeError(
+    'OUT_OF_MEMORY',
+    `${mebibytes} MiB of kernel memory are needed, which this machine or the 4096 MiB limit of WebAssembly does ` +
+      'not allow: fit fewer rows or columns at a time',
+  );
+}
+
+let compiled: WebAssembly.Module | undefined;
+let small: Kernel | undefined;
+// Held weakly: the next large job finds the memory of the last one while the collector has not taken it.
+let large: WeakRef<Kernel> | undefined;
+const busy: WeakSet<Kernel> = new WeakSet();
+
+/**
+ * Runs `work` with a kernel. Jobs up to 16 MiB share one instance, as a stack; a larger one gets an instance to
+ * itself, which is given back to the garbage collector (a Wasm memory cannot shrink).
+ * @param bytes estimate of all that the job will allocate
+ */
+export function withKernel<T>(bytes: number, work: (kernel: Kernel) => T): T {
+  const kernel = bytes <= SMALL_BYTES ? sharedKernel() : largeKernel();
+  const mark = kernel.mark();
+  const nested = busy.has(kernel);
+  busy.add(kernel);
+  try {
+    return work(kernel);
+  } finally {
+    kernel.release(mark);
+    if (!nested) busy.delete(kernel);
+  }
+}
+
+function sharedKernel(): Kernel {
+  small ??= new Kernel(compiledModule());
+  return small;
+}
+
+function largeKernel(): Kernel {
+  const last = large?.deref();
+  if (last && !busy.has(last)) return last;
+  const kernel = new Kernel(compiledModule());
+  large = new WeakRef(kernel);
+  return kernel;
+}
+
+function compiledModule(): WebAssembly.Module {
+  compiled ??= checked(compile(decodeBase64(binary)));
+  return compiled;
+}
+
+function compile(bytes: BufferSource): WebAssembly.Module {
+  if (typeof WebAssembly === 'undefined') {
+    throw new GaussmixTypeError('KERNEL_UNAVAILABLE', 'this JavaScript engine has no WebAssembly');
+  }
+  try {
+    return new WebAssembly.Module(bytes);
+  } catch (cause) {
+    throw new GaussmixTypeError(
+      'KERNEL_UNAVAILABLE',
+      `the WebAssembly kernel could not be compiled (${(cause as Error).message}). It needs SIMD (Node >= 16.4, any ` +
+        "browser since 2023) and, under a content security policy, script-src 'wasm-unsafe-eval'",
+    );
+  }
+}
+
+function checked(module: WebAssembly.Module): WebAssembly.Module {
+  const names = WebAssembly.Module.exports(module).map((entry) => entry.name);
+  const foreign = WebAssembly.Module.imports(module);
+  if (!names.includes('gmm_abi_version') || foreign.length > 0) {
+    throw new GaussmixTypeError('KERNEL_UNAVAILABLE', 'the module given is not the gaussmix kernel');
+  }
+  const version = new Kernel(module).exports.gmm_abi_version.value as number;
+  if (version >>> 16 !== ABI_MAJOR) {
+    throw new GaussmixTypeError(
+      'KERNEL_UNAVAILABLE',
+      `the kernel given has ABI version ${version >>> 16}.${version & 0xffff}; this library needs ${ABI_MAJOR}.x`,
+    );
+  }
+  return module;
+}
+
+function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
+  const characters = atob(text);
+  const bytes = new Uint8Array(characters.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = characters.charCodeAt(i);
+  return bytes;
+}
+
+/**
+ * Uses another copy of the kernel binary than the embedded one, or compiles the embedded one ahead of time. Optional:
+ * everything works without it. Needed where synchronous compilation is not allowed or the binary comes from elsewhere.
+ *
+ * @param source the bytes, a compiled module, a `Response`, or the address of `gaussmix.wasm`; nothing: the embedded copy
+ * @throws GaussmixTypeError KERNEL_UNAVAILABLE when it cannot be fetched, compiled, or is not this library's kernel
+ * @example
+ * import { initialize } from 'gaussmix';
+ * await initialize();
+ */
+export async function initialize(
+  source?: BufferSource | WebAssembly.Module | Response | URL | string,
+): Promise<void> {
+  let module: WebAssembly.Module;
+  try {
+    module = await moduleFrom(source);
+  } catch (cause) {
+    throw new GaussmixTypeError(
+      'KERNEL_UNAVAILABLE',
+      `the kernel could not be loaded: ${(cause as Error).message}`,
+    );
+  }
+  if (module === compiled) return;
+  compiled = checked(module);
+  small = undefined;
+  large = undefined;
+}
+
+async function moduleFrom(
+  source?: BufferSource | WebAssembly.Module | Response | URL | string,
+): Promise<WebAssembly.Module> {
+  if (source === undefined) return compiled ?? WebAssembly.compile(decodeBase64(binary));
+  if (source instanceof WebAssembly.Module) return source;
+  const fetched = typeof source === 'string' || source instanceof URL ? await fetch(source) : source;
+  if (typeof Response !== 'undefined' && fetched instanceof Response) {
+    if (!fetched.ok) throw new Error(`${fetched.url} answered ${fetched.status}`);
+    return WebAssembly.compile(await fetched.arrayBuffer());
+  }
+  return WebAssembly.compile(fetched as BufferSource);
+}

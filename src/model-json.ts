@@ -1,0 +1,164 @@
+// The saved form of a model: writing it, and reading it back with every defect named.
+// Must not check the mathematics: the parameters read go through parameters.ts like any others.
+import { GaussmixRangeError, GaussmixTypeError } from './errors.ts';
+import type { FitRecord } from './fit.ts';
+import type { GaussianMixture, MixtureParameters } from './gaussian-mixture.ts';
+import { canonicalCovarianceType, type CovarianceForm } from './options.ts';
+
+const FORMAT = 'gaussmix-model';
+const VERSION = 1;
+
+/** A saved model. Matrices are nested arrays, row by row; covariances are D x D whatever the covariance type. */
+export interface ModelJSON {
+  format: 'gaussmix-model';
+  version: 1;
+  covarianceType: CovarianceForm;
+  nComponents: number;
+  nFeatures: number;
+  featureNames?: string[];
+  weights: number[];
+  means: number[][];
+  covariances: number[][][];
+  fitted?: {
+    converged: boolean;
+    iterations: number;
+    logLikelihood: number;
+    history: number[];
+    nSamples: number;
+    runs: number;
+    warnings: string[];
+  };
+}
+
+export function writeModel(model: GaussianMixture): ModelJSON {
+  const { fitted, featureNames } = model;
+  return {
+    format: FORMAT,
+    version: VERSION,
+    covarianceType: model.covarianceType,
+    nComponents: model.nComponents,
+    nFeatures: model.nFeatures,
+    ...(featureNames && { featureNames: [...featureNames] }),
+    weights: Array.from(model.weights),
+    means: model.means.toArray(),
+    covariances: model.covariances.map((covariance) => covariance.toArray()),
+    ...(fitted && {
+      fitted: { ...fitted, history: Array.from(fitted.history), warnings: [...fitted.warnings] },
+    }),
+  };
+}
+
+export function readModel(json: unknown): {
+  parameters: MixtureParameters;
+  fitted?: FitRecord;
+  featureNames?: string[];
+} {
+  if (!isObject(json) || json.format !== FORMAT) {
+    throw new GaussmixTypeError(
+      'INVALID_MODEL',
+      `this is no saved model: an object with "format": "${FORMAT}" is expected, ${describe(json)} was given`,
+    );
+  }
+  if (json.version !== VERSION) {
+    throw new GaussmixRangeError(
+      'INVALID_MODEL',
+      `the saved model has version ${describe(json.version)}; this library reads version ${VERSION}`,
+    );
+  }
+  for (const key of ['covarianceType', 'nComponents', 'nFeatures', 'weights', 'means', 'covariances']) {
+    if (json[key] === undefined) {
+      throw new GaussmixTypeError('INVALID_MODEL', `the saved model is incomplete: "${key}" is missing`);
+    }
+  }
+  const k = positiveInteger(json, 'nComponents');
+  const d = positiveInteger(json, 'nFeatures');
+  const weights = numbers(json.weights, k, 'weights');
+  const means = matrix(json.means, k, d, 'means');
+  const covariances = list(json.covariances, k, 'covariances').map((entry, component) =>
+    Float64Array.from(matrix(entry, d, d, `covariances[${component}]`).flat()),
+  );
+  let covarianceType: CovarianceForm;
+  try {
+    covarianceType = canonicalCovarianceType(json.covarianceType);
+  } catch (error) {
+    throw new GaussmixRangeError('INVALID_MODEL', `the saved model: ${(error as Error).message}`);
+  }
+  return {
+    parameters: { weights, means, covariances, covarianceType },
+    ...(json.fitted !== undefined && { fitted: readFitted(json.fitted) }),
+    ...(json.featureNames !== undefined && { featureNames: strings(json.featureNames, 'featureNames', d) }),
+  };
+}
+
+function readFitted(value: unknown): FitRecord {
+  if (!isObject(value)) throw bad('fitted', 'an object', value);
+  const { converged, history, logLikelihood } = value;
+  if (typeof converged !== 'boolean') throw bad('fitted.converged', 'true or false', converged);
+  if (typeof logLikelihood !== 'number') throw bad('fitted.logLikelihood', 'a number', logLikelihood);
+  if (!Array.isArray(history)) throw bad('fitted.history', 'an array of numbers', history);
+  return {
+    converged,
+    iterations: count(value, 'iterations'),
+    logLikelihood,
+    history: Float64Array.from(numbers(history, history.length, 'fitted.history')),
+    nSamples: count(value, 'nSamples'),
+    runs: count(value, 'runs'),
+    warnings: strings(value.warnings, 'fitted.warnings'),
+  };
+}
+
+function bad(name: string, expected: string, value: unknown): GaussmixTypeError {
+  return new GaussmixTypeError(
+    'INVALID_MODEL',
+    `the saved model: ${name} must be ${expected}, not ${describe(value)}`,
+  );
+}
+
+function count(object: Record<string, unknown>, key: string): number {
+  const value = object[key];
+  if (!Number.isSafeInteger(value) || (value as number) < 0) throw bad(`fitted.${key}`, 'an integer >= 0', value);
+  return value as number;
+}
+
+function positiveInteger(object: Record<string, unknown>, key: string): number {
+  const value = object[key];
+  if (!Number.isSafeInteger(value) || (value as number) < 1) throw bad(key, 'an integer >= 1', value);
+  return value as number;
+}
+
+function list(value: unknown, length: number, name: string): unknown[] {
+  if (!Array.isArray(value) || value.length !== length) {
+    throw bad(name, `an array of ${length} elements`, Array.isArray(value) ? `${value.length} elements` : value);
+  }
+  return value;
+}
+
+function numbers(value: unknown, length: number, name: string): number[] {
+  return list(value, length, name).map((entry, i) => {
+    if (typeof entry !== 'number' || !Number.isFinite(entry)) throw bad(`${name}[${i}]`, 'a finite number', entry);
+    return entry;
+  });
+}
+
+function matrix(value: unknown, rows: number, columns: number, name: string): number[][] {
+  return list(value, rows, name).map((row, i) => numbers(row, columns, `${name}[${i}]`));
+}
+
+function strings(value: unknown, name: string, length?: number): string[] {
+  const isStrings = Array.isArray(value) && value.every((entry) => typeof entry === 'string');
+  if (!isStrings || (length !== undefined && value.length !== length)) {
+    throw bad(name, length === undefined ? 'an array of strings' : `an array of ${length} strings`, value);
+  }
+  return value as string[];
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return value !== null && typeof value === 'object' && !Array.isArray(value);
+}
+
+function describe(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  if (Array.isArray(value)) return 'an array';
+  if (value !== null && typeof value === 'object') return 'another object';
+  return typeof value === 'string' ? `"${value}"` : String(value);
+}

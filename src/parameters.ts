@@ -1,0 +1,342 @@
+// The parameters of a mixture as plain arrays, and the one place where parameters given by a user are checked.
+// Must not fit, score or know about rows of data.
+import { GaussmixRangeError, GaussmixTypeError } from './errors.ts';
+import { type Kernel, withKernel } from './kernel.ts';
+import { Matrix, type MatrixLike, toRowSource } from './matrix.ts';
+import type { CovarianceForm } from './options.ts';
+
+/** The kernel's code of a covariance form. */
+export const FORM_CODE: Readonly<Record<CovarianceForm, number>> = { spherical: 0, diag: 1, tied: 2, full: 3 };
+
+/** A mixture's parameters. Covariances are in the form's own shape: full (K, D, D), tied (D, D), diag (K, D), spherical (K). */
+export interface Parameters {
+  readonly form: CovarianceForm;
+  readonly k: number;
+  readonly d: number;
+  readonly weights: Float64Array;
+  readonly means: Float64Array;
+  readonly covariances: Float64Array;
+}
+
+/** How far weights may be from summing to one. */
+const WEIGHT_SUM_TOLERANCE = 1e-6;
+/** Relative difference up to which two elements that must agree are taken for rounding. */
+const AGREEMENT = 1e-9;
+
+/** Doubles that the covariances of a form take. */
+export function covarianceLength(form: CovarianceForm, k: number, d: number): number {
+  if (form === 'spherical') return k;
+  if (form === 'diag') return k * d;
+  return form === 'tied' ? d * d : k * d * d;
+}
+
+/** Free parameters: K - 1 weights, K D means, and what the form's covariances have. */
+export function countParameters(form: CovarianceForm, k: number, d: number): number {
+  const triangle = (d * (d + 1)) / 2;
+  const covariance =
+    form === 'spherical' ? k : form === 'diag' ? k * d : form === 'tied' ? triangle : k * triangle;
+  return k - 1 + k * d + covariance;
+}
+
+/** Each component's covariance as a D x D matrix, whatever the form. */
+export function expandCovariances(p: Parameters): Matrix[] {
+  const { form, k, d, covariances } = p;
+  return Array.from({ length: k }, (_, component) => {
+    if (form === 'full') {
+      return new Matrix(covariances.slice(component * d * d, (component + 1) * d * d), [d, d]);
+    }
+    if (form === 'tied') return new Matrix(covariances.slice(), [d, d]);
+    const matrix = new Float64Array(d * d);
+    for (let j = 0; j < d; j++) {
+      matrix[j * d + j] = form === 'diag' ? covariances[component * d + j] : covariances[component];
+    }
+    return new Matrix(matrix, [d, d]);
+  });
+}
+
+/**
+ * Full covariances (K, D, D) to the nearest of a form: the diagonal (diag), its mean (spherical), the weighted mean
+ * of all (tied). What a start of another form, or statistics of a wider one, become.
+ */
+export function projectCovariances(
+  form: CovarianceForm,
+  full: Float64Array,
+  weights: Float64Array,
+  d: number,
+): Float64Array {
+  const k = weights.length;
+  if (form === 'full') return full;
+  const result = new Float64Array(covarianceLength(form, k, d));
+  for (let component = 0; component < k; component++) {
+    const offset = component * d * d;
+    if (form === 'tied') {
+      for (let i = 0; i < d * d; i++) result[i] += weights[component] * full[offset + i];
+      continue;
+    }
+    let trace = 0;
+    for (let j = 0; j < d; j++) {
+      const variance = full[offset + j * d + j];
+      if (form === 'diag') result[component * d + j] = variance;
+      trace += variance;
+    }
+    if (form === 'spherical') result[component] = trace / d;
+  }
+  return form === 'tied' ? normalised(result, weights) : result;
+}
+
+/** Divided by the sum of the weights, unless that is exactly one. */
+function normalised(values: Float64Array, weights: Float64Array): Float64Array {
+  const sum = weights.reduce((a, b) => a + b, 0);
+  return sum === 1 ? values : values.map((value) => value / sum);
+}
+
+/** Checks mixture weights given by a user: K finite numbers >= 0 that sum to one to 1e-6. */
+export function checkWeights(weights: ArrayLike<number>, k: number, name: string): Float64Array {
+  if (weights === null || typeof weights !== 'object' || typeof weights.length !== 'number') {
+    throw new GaussmixTypeError('INVALID_PARAMETERS', `${name} must be an array of ${k} numbers`);
+  }
+  if (weights.length !== k) {
+    throw new GaussmixRangeError(
+      'INVALID_PARAMETERS',
+      `${name} has ${weights.length} elements, but there are ${k} means: one weight per component is needed`,
+    );
+  }
+  let sum = 0;
+  for (let component = 0; component < k; component++) {
+    const weight = weights[component];
+    if (typeof weight !== 'number' || !(weight >= 0) || weight === Number.POSITIVE_INFINITY) {
+      throw new GaussmixRangeError(
+        'INVALID_PARAMETERS',
+        `${name}[${component}] is ${String(weight)}: a weight is a finite number >= 0`,
+      );
+    }
+    sum += weight;
+  }
+  if (Math.abs(sum - 1) > WEIGHT_SUM_TOLERANCE) {
+    throw new GaussmixRangeError('INVALID_PARAMETERS', `${name} sum to ${sum}; they must sum to 1 (to 1e-6)`);
+  }
+  return Float64Array.from(weights);
+}
+
+/** Reads means (K, D) given by a user. */
+export function checkMeans(means: MatrixLike, name: string): { k: number; d: number; means: Float64Array } {
+  const source = toRowSource(means, { name });
+  const values = new Float64Array(source.rows * source.columns);
+  source.read(0, source.rows, values);
+  return { k: source.rows, d: source.columns, means: values };
+}
+
+/**
+ * Checks K covariance (or precision) matrices given by a user, each D x D, flat, nested or a Matrix: finite,
+ * symmetric. Returns (K, D, D), symmetric to the bit. Positive definiteness is the caller's to check.
+ */
+export function checkSymmetric(
+  matrices: readonly (ArrayLike<number> | Matrix | MatrixLike)[],
+  k: number,
+  d: number,
+  name: string,
+): Float64Array {
+  if (!Array.isArray(matrices) || matrices.length !== k) {
+    const given = Array.isArray(matrices) ? `${matrices.length} of them` : typeof matrices;
+    throw new GaussmixTypeError(
+      'INVALID_PARAMETERS',
+      `${name} must be an array of ${k} matrices (${d} x ${d}), one per component; given: ${given}`,
+    );
+  }
+  const result = new Float64Array(k * d * d);
+  for (let component = 0; component < k; component++) {
+    const label = `${name}[${component}]`;
+    const target = result.subarray(component * d * d, (component + 1) * d * d);
+    readSquare(matrices[component] as MatrixLike, d, label, target);
+    symmetrise(target, d, label);
+  }
+  return result;
+}
+
+function readSquare(matrix: MatrixLike, d: number, label: string, target: Float64Array): void {
+  const flat = isFlat(matrix) && (matrix as ArrayLike<number>).length === d * d;
+  const form = flat ? { data: matrix as ArrayLike<number>, shape: [d, d] } : matrix;
+  const source = toRowSource(form, { name: label });
+  if (source.rows !== d || source.columns !== d) {
+    throw new GaussmixRangeError(
+      'INVALID_PARAMETERS',
+      `${label} is ${source.rows} x ${source.columns}; the means have ${d} features, so it must be ${d} x ${d} (or ` +
+        `${d * d} numbers, row by row)`,
+    );
+  }
+  source.read(0, d, target);
+}
+
+function isFlat(value: unknown): boolean {
+  return ArrayBuffer.isView(value) || (Array.isArray(value) && typeof value[0] === 'number');
+}
+
+function symmetrise(matrix: Float64Array, d: number, label: string): void {
+  for (let i = 0; i < d; i++) {
+    for (let j = 0; j < i; j++) {
+      const lower = matrix[i * d + j];
+      const upper = matrix[j * d + i];
+      // Scale of an element: the product of the standard deviations it belongs to.
+      const scale = Math.sqrt(Math.abs(matrix[i * d + i] * matrix[j * d + j]));
+      if (Math.abs(lower - upper) > AGREEMENT * Math.max(scale, Math.abs(lower), Math.abs(upper))) {
+        throw new GaussmixRangeError(
+          'NOT_POSITIVE_DEFINITE',
+          `${label} is not symmetric: element [${i}][${j}] is ${lower}, but [${j}][${i}] is ${upper}`,
+        );
+      }
+      const mean = lower === upper ? lower : 0.5 * (lower + upper);
+      matrix[i * d + j] = mean;
+      matrix[j * d + i] = mean;
+    }
+  }
+}
+
+/**
+ * Full covariances that must already be of a form (as those of a model are), in the form's own shape.
+ * @throws GaussmixRangeError INVALID_PARAMETERS naming the element that does not fit the form
+ */
+export function narrowCovariances(
+  form: CovarianceForm,
+  full: Float64Array,
+  k: number,
+  d: number,
+  name: string,
+): Float64Array {
+  if (form === 'full') return full;
+  const stride = d * d;
+  const expected = (component: number, i: number, j: number): number => {
+    if (form === 'tied') return full[i * d + j];
+    if (i !== j) return 0;
+    return form === 'diag' ? full[component * stride + i * d + i] : full[component * stride];
+  };
+  for (let component = 0; component < k; component++) {
+    const at = component * stride;
+    for (let i = 0; i < d; i++) {
+      for (let j = 0; j < d; j++) {
+        const value = full[at + i * d + j];
+        const wanted = expected(component, i, j);
+        const scale = Math.sqrt(Math.abs(full[at + i * d + i] * full[at + j * d + j]));
+        if (Math.abs(value - wanted) <= AGREEMENT * scale || value === wanted) continue;
+        throw new GaussmixRangeError(
+          'INVALID_PARAMETERS',
+          `${name}[${component}] is not a '${form}' covariance: element [${i}][${j}] is ${value}, not ${wanted}`,
+        );
+      }
+    }
+  }
+  if (form === 'tied') return full.slice(0, stride);
+  if (form === 'spherical') return Float64Array.from({ length: k }, (_, component) => full[component * stride]);
+  return Float64Array.from(
+    { length: k * d },
+    (_, i) => full[Math.floor(i / d) * stride + (i % d) * d + (i % d)],
+  );
+}
+
+/** The inverse of each of K symmetric positive definite matrices (K, D, D). */
+export function invertAll(matrices: Float64Array, k: number, d: number, name: string): Float64Array {
+  const result = new Float64Array(matrices.length);
+  withKernel(32 * d * d, (kernel) => {
+    const matrix = kernel.allocate(d * d);
+    const inverse = kernel.allocate(d * d);
+    const workspace = kernel.allocate(2 * d * d);
+    for (let component = 0; component < k; component++) {
+      const at = component * d * d;
+      kernel.view(matrix, d * d).set(matrices.subarray(at, at + d * d));
+      const failed = kernel.exports.gmm_invert(matrix, inverse, d, workspace);
+      if (failed !== 0) throw notPositiveDefinite(`${name}[${component}]`, failed - 1);
+      result.set(kernel.view(inverse, d * d), at);
+    }
+  });
+  return result;
+}
+
+/** The error for a matrix whose pivot of `feature` is not positive. */
+export function notPositiveDefinite(label: string, feature: number): GaussmixRangeError {
+  return new GaussmixRangeError(
+    'NOT_POSITIVE_DEFINITE',
+    `${label} is not positive definite: feature ${feature} has no variance of its own beyond the features before it`,
+  );
+}
+
+/** A mixture's parameters and factors in kernel memory. */
+export class KernelMixture {
+  readonly kernel: Kernel;
+  readonly form: CovarianceForm;
+  readonly code: number;
+  readonly k: number;
+  readonly d: number;
+  readonly weights: number;
+  readonly means: number;
+  readonly covariances: number;
+  readonly factors: number;
+  readonly status: number;
+  readonly workspace: number;
+
+  /** Doubles that a mixture and its workspace take. */
+  static size(kernel: Kernel, form: CovarianceForm, k: number, d: number): number {
+    const code = FORM_CODE[form];
+    const { gmm_factors_count, gmm_workspace_count } = kernel.exports;
+    return (
+      k * (d + 2) +
+      covarianceLength(form, k, d) +
+      gmm_factors_count(code, d, k) +
+      gmm_workspace_count(code, d, k) +
+      16
+    );
+  }
+
+  constructor(kernel: Kernel, form: CovarianceForm, k: number, d: number) {
+    this.kernel = kernel;
+    this.form = form;
+    this.code = FORM_CODE[form];
+    this.k = k;
+    this.d = d;
+    this.weights = kernel.allocate(k);
+    this.means = kernel.allocate(k * d);
+    this.covariances = kernel.allocate(covarianceLength(form, k, d));
+    this.factors = kernel.allocate(kernel.exports.gmm_factors_count(this.code, d, k));
+    this.status = kernel.allocate(k);
+    this.workspace = kernel.allocate(kernel.exports.gmm_workspace_count(this.code, d, k));
+  }
+
+  write(p: Parameters): void {
+    const { kernel } = this;
+    kernel.view(this.weights, p.weights.length).set(p.weights);
+    kernel.view(this.means, p.means.length).set(p.means);
+    kernel.view(this.covariances, p.covariances.length).set(p.covariances);
+  }
+
+  read(): Parameters {
+    const { kernel, form, k, d } = this;
+    return {
+      form,
+      k,
+      d,
+      weights: kernel.copy(this.weights, k),
+      means: kernel.copy(this.means, k * d),
+      covariances: kernel.copy(this.covariances, covarianceLength(form, k, d)),
+    };
+  }
+
+  /** Computes the factors; the number of components whose covariance is singular (see {@link statusOf}). */
+  prepare(floor: number = 0): number {
+    const { code, d, k, weights, means, covariances, factors, status, workspace } = this;
+    return this.kernel.exports.gmm_prepare(
+      code,
+      d,
+      k,
+      weights,
+      means,
+      covariances,
+      floor,
+      factors,
+      status,
+      workspace,
+    );
+  }
+
+  /** 0, or what the last operation found wrong with a component. */
+  statusOf(component: number): number {
+    return this.kernel.i32[this.status / 4 + component];
+  }
+}

@@ -1,0 +1,278 @@
+// Passes over rows: blocks of 4,096 packed rows in kernel memory, and statistics merged along one fixed tree.
+// Must not know what the statistics are for. Only this file decides in which order partial sums meet.
+import { BLOCK, type Kernel, PANEL } from './kernel.ts';
+import type { RowSource } from './matrix.ts';
+import { KernelMixture, type Parameters } from './parameters.ts';
+
+/** Rows in kernel memory, a block at a time. Addresses live until the next call. */
+export interface RowBlocks {
+  readonly rows: number;
+  readonly columns: number;
+  /** Address of a block's panels. */
+  panels(block: number): number;
+  /** Address of a block's sample weights, 0 when there are none. */
+  weights(block: number): number;
+}
+
+/** Rows of a block: 4,096, fewer in the last. */
+export function blockRows(rows: number, block: number): number {
+  return Math.min(BLOCK, rows - block * BLOCK);
+}
+
+/** Doubles that n rows take as panels. */
+export function panelCount(n: number, d: number): number {
+  return Math.ceil(n / PANEL) * PANEL * d;
+}
+
+/** Bytes that the row-major copy on its way into panels may take. */
+const STAGING_BYTES = 1024 * 1024;
+
+/** Rows that are read at a time: whole panels, at most a block. */
+function stagingRows(d: number): number {
+  const fitting = Math.floor(STAGING_BYTES / (8 * d * PANEL)) * PANEL;
+  return Math.max(PANEL, Math.min(BLOCK, fitting));
+}
+
+/** Reads rows [start, start + n) into panels at an address. */
+function packRows(kernel: Kernel, source: RowSource, start: number, n: number, staging: number, panels: number): void {
+  const { columns } = source;
+  const step = stagingRows(columns);
+  for (let done = 0; done < n; done += step) {
+    const count = Math.min(step, n - done);
+    source.read(start + done, count, kernel.view(staging, count * columns));
+    kernel.exports.gmm_pack(staging, count, columns, panels + done * columns * 8);
+  }
+}
+
+/** All rows packed into kernel memory once, with their sample weights: what an iteration reads again and again. */
+export class ResidentRows implements RowBlocks {
+  readonly rows: number;
+  readonly columns: number;
+  readonly #panels: number;
+  readonly #weights: number;
+
+  /** Doubles that the rows take. */
+  static size(rows: number, columns: number, weighted: boolean): number {
+    return panelCount(rows, columns) + stagingRows(columns) * columns + (weighted ? rows : 0) + 6;
+  }
+
+  constructor(kernel: Kernel, source: RowSource, sampleWeight?: Float64Array) {
+    this.rows = source.rows;
+    this.columns = source.columns;
+    this.#panels = kernel.allocate(panelCount(source.rows, source.columns));
+    this.#weights = sampleWeight ? kernel.allocate(source.rows) : 0;
+    if (sampleWeight) kernel.view(this.#weights, source.rows).set(sampleWeight);
+    const mark = kernel.mark();
+    const staging = kernel.allocate(stagingRows(source.columns) * source.columns);
+    packRows(kernel, source, 0, source.rows, staging, this.#panels);
+    kernel.release(mark);
+  }
+
+  panels(block: number): number {
+    return this.#panels + block * BLOCK * this.columns * 8;
+  }
+
+  weights(block: number): number {
+    return this.#weights === 0 ? 0 : this.#weights + block * BLOCK * 8;
+  }
+
+  /** Where a row's first value stands; its features follow 64 bytes apart. */
+  rowAddress(row: number): number {
+    return this.#panels + (Math.floor(row / PANEL) * PANEL * this.columns + (row % PANEL)) * 8;
+  }
+}
+
+/** Rows read block by block into the same place: what a single pass needs. */
+export class PassingRows implements RowBlocks {
+  readonly rows: number;
+  readonly columns: number;
+  readonly #kernel: Kernel;
+  readonly #source: RowSource;
+  readonly #staging: number;
+  readonly #panels: number;
+
+  /** Doubles that one block takes. */
+  static size(rows: number, columns: number): number {
+    return panelCount(Math.min(rows, BLOCK), columns) + stagingRows(columns) * columns + 4;
+  }
+
+  constructor(kernel: Kernel, source: RowSource) {
+    this.rows = source.rows;
+    this.columns = source.columns;
+    this.#kernel = kernel;
+    this.#source = source;
+    this.#staging = kernel.allocate(stagingRows(source.columns) * source.columns);
+    this.#panels = kernel.allocate(panelCount(Math.min(source.rows, BLOCK), source.columns));
+  }
+
+  panels(block: number): number {
+    const count = blockRows(this.rows, block);
+    packRows(this.#kernel, this.#source, block * BLOCK, count, this.#staging, this.#panels);
+    return this.#panels;
+  }
+
+  weights(): number {
+    return 0;
+  }
+}
+
+/**
+ * Partial statistics on their way up the merge tree. Block b's statistics are merged with those of its sibling as
+ * soon as both are there, as carries run in a binary counter; what is left at the end is folded from the last block
+ * backwards. The tree depends on the number of blocks alone, so sums have the same bits wherever blocks live.
+ */
+export class StatisticsStack {
+  readonly #kernel: Kernel;
+  readonly #base: number;
+  readonly #count: number;
+  #depth: number = 0;
+  #blocks: number = 0;
+
+  /** Doubles that the stack takes for so many blocks of statistics of `count` doubles. */
+  static size(count: number, blocks: number): number {
+    return levels(blocks) * (count + 1);
+  }
+
+  constructor(kernel: Kernel, count: number, blocks: number) {
+    this.#kernel = kernel;
+    this.#count = count;
+    this.#base = kernel.allocate(StatisticsStack.size(count, blocks));
+  }
+
+  #slot(level: number): number {
+    // 16-byte aligned, as the kernel wants it.
+    return this.#base + level * (this.#count + (this.#count & 1)) * 8;
+  }
+
+  clear(): void {
+    this.#depth = 0;
+    this.#blocks = 0;
+  }
+
+  /** A zeroed place for the next block's statistics. */
+  push(): number {
+    const slot = this.#slot(this.#depth);
+    this.#depth++;
+    this.#kernel.view(slot, this.#count).fill(0);
+    return slot;
+  }
+
+  /** The block pushed last is complete. */
+  carry(): void {
+    this.#blocks++;
+    for (let n = this.#blocks; n % 2 === 0; n /= 2) this.#mergeTop();
+  }
+
+  /** Folds what is left; the address of the sum over all blocks. */
+  finish(): number {
+    while (this.#depth > 1) this.#mergeTop();
+    return this.#slot(0);
+  }
+
+  #mergeTop(): void {
+    this.#depth--;
+    this.#kernel.exports.gmm_merge(this.#slot(this.#depth - 1), this.#slot(this.#depth), this.#count);
+  }
+}
+
+function levels(blocks: number): number {
+  return 33 - Math.clz32(blocks);
+}
+
+/** Number of blocks of so many rows. */
+export function blockCount(rows: number): number {
+  return Math.ceil(rows / BLOCK);
+}
+
+/** Doubles in the statistics of a mixture. */
+export function statisticsCount(mixture: KernelMixture): number {
+  return mixture.kernel.exports.gmm_statistics_count(mixture.code, mixture.d, mixture.k);
+}
+
+/**
+ * E-step over all rows: statistics about the mixture's means (see gmm_accumulate in docs/ABI.md), merged.
+ * @param likelihoodOnly leaves all but the sample weight and the log-likelihood at zero
+ * @returns their address on the stack, valid until the stack's next use
+ */
+export function accumulateAll(
+  mixture: KernelMixture,
+  rows: RowBlocks,
+  stack: StatisticsStack,
+  likelihoodOnly: boolean,
+): number {
+  const { kernel, code, d, k, means, factors, workspace } = mixture;
+  stack.clear();
+  for (let block = 0, blocks = blockCount(rows.rows); block < blocks; block++) {
+    const panels = rows.panels(block);
+    const n = blockRows(rows.rows, block);
+    const weights = rows.weights(block);
+    const statistics = stack.push();
+    kernel.exports.gmm_accumulate(
+      code,
+      panels,
+      weights,
+      n,
+      d,
+      k,
+      means,
+      factors,
+      statistics,
+      workspace,
+      likelihoodOnly ? 1 : 0,
+    );
+    stack.carry();
+  }
+  return stack.finish();
+}
+
+/** Weighted mean and covariance of all rows, in the shape of a form's covariance with one component. */
+export function moments(
+  kernel: Kernel,
+  rows: RowBlocks,
+  form: 'diag' | 'full',
+  reference: Float64Array,
+): { mean: Float64Array; covariance: Float64Array } {
+  const d = rows.columns;
+  const mark = kernel.mark();
+  const mixture = new KernelMixture(kernel, form, 1, d);
+  const stack = new StatisticsStack(kernel, statisticsCount(mixture), blockCount(rows.rows));
+  const zeros = kernel.allocate(d);
+  kernel.view(zeros, d).fill(0);
+  mixture.write(standardNormal(form, reference));
+  mixture.prepare();
+  const statistics = accumulateAll(mixture, rows, stack, false);
+  mStep(mixture, statistics, zeros, 0);
+  const { means, covariances } = mixture.read();
+  kernel.release(mark);
+  return { mean: means, covariance: covariances };
+}
+
+/** One component with unit variances about a reference point: a pass with it gathers plain moments. */
+function standardNormal(form: 'diag' | 'full', mean: Float64Array): Parameters {
+  const d = mean.length;
+  const covariances = new Float64Array(form === 'diag' ? d : d * d);
+  for (let j = 0; j < d; j++) covariances[form === 'diag' ? j : j * d + j] = 1;
+  return { form, k: 1, d, weights: Float64Array.of(1), means: mean, covariances };
+}
+
+/** M-step in place: the mixture's parameters from statistics taken about its means. Uses the statistics up. */
+export function mStep(
+  mixture: KernelMixture,
+  statistics: number,
+  regularization: number,
+  minimumCount: number,
+): number {
+  const { kernel, code, d, k, weights, means, covariances, status } = mixture;
+  return kernel.exports.gmm_m_step(
+    code,
+    d,
+    k,
+    statistics,
+    regularization,
+    minimumCount,
+    weights,
+    means,
+    covariances,
+    status,
+  );
+}
