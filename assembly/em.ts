@@ -13,7 +13,9 @@ import {
   scatterSize,
   SPHERICAL,
   TIED,
+  tiedOffset,
   tileRows,
+  triangle,
   whitenedOffset,
 } from './layout';
 import {
@@ -26,7 +28,14 @@ import {
 } from './log-density';
 import { log } from './math';
 import { logLikelihoodOf, logProbNorm, normalise } from './responsibilities';
-import { addDiagonalStatistics, addOuterProducts, addStatistics2, scaleRows } from './scatter';
+import {
+  addDiagonalStatistics,
+  addOuterProducts,
+  addStatistics2,
+  addTiedStatistics,
+  finishTiedBlock,
+  scaleRows,
+} from './scatter';
 
 /** Half log-densities [K][tile] of a tile and their maximum, into the workspace. */
 function logDensityTile(
@@ -86,12 +95,17 @@ function clearPadding(rootPtr: usize, n: i32, rows: i32, k: i32, tileBytes: usiz
   }
 }
 
-/** Multiplies the square roots of responsibilities by the square roots of n sample weights. */
-function applyWeights(rootPtr: usize, weightsPtr: usize, rootWeightPtr: usize, n: i32, rows: i32, k: i32, tileBytes: usize): void {
+/** Square roots of n sample weights (weightsPtr 0: ones), zero for the padding rows. */
+function fillRootWeights(weightsPtr: usize, rootWeightPtr: usize, n: i32, rows: i32): void {
   for (let row = 0; row < rows; row++) {
     const at = (<usize>row) << 3;
-    store<f64>(rootWeightPtr + at, row < n ? sqrt(load<f64>(weightsPtr + at)) : 0);
+    store<f64>(rootWeightPtr + at, row >= n ? 0 : weightsPtr ? sqrt(load<f64>(weightsPtr + at)) : 1);
   }
+}
+
+/** Multiplies the square roots of responsibilities by the square roots of n sample weights. */
+function applyWeights(rootPtr: usize, weightsPtr: usize, rootWeightPtr: usize, n: i32, rows: i32, k: i32, tileBytes: usize): void {
+  fillRootWeights(weightsPtr, rootWeightPtr, n, rows);
   for (let component = 0; component < k; component++) {
     const h = rootPtr + <usize>component * tileBytes;
     for (let at: usize = 0, end = (<usize>rows) << 3; at < end; at += 16) {
@@ -187,6 +201,22 @@ export function accumulate(
   const maximumPtr = workspacePtr + maximumOffset(k, tile);
   const rowSumPtr = workspacePtr + rowSumOffset(k, tile);
   const rootWeightPtr = workspacePtr + rootWeightOffset(k, tile);
+  // The short cut for TIED pays while pairs of components are fewer than elements of the covariances saved.
+  const pairwise = form == TIED && d > 2 && k > 1 && k <= d * d && !likelihoodOnly;
+  const offsetsPtr = workspacePtr + tiedOffset(k, d, tile);
+  const rawPtr = offsetsPtr + ((<usize>(k * d)) << 3);
+  const blockNkPtr = rawPtr + ((<usize>(k * d)) << 3);
+  const pairsPtr = blockNkPtr + ((<usize>k) << 3);
+  const sumXPtr = statisticsPtr + 16 + ((<usize>k) << 3);
+  const sumXXPtr = sumXPtr + ((<usize>(k * d)) << 3);
+  if (pairwise) {
+    memory.fill(rawPtr, 0, (<usize>(k * d + k + triangle(k))) << 3);
+    const referencePtr = factorsPtr + ((<usize>(k + factorSize(form, d))) << 3);
+    for (let i = 0; i < k * d; i++) {
+      const at = (<usize>i) << 3;
+      store<f64>(offsetsPtr + at, load<f64>(meansPtr + at) - load<f64>(referencePtr + ((<usize>(i % d)) << 3)));
+    }
+  }
   let count: f64 = 0;
   let logLikelihood: f64 = 0;
   for (let start = 0; start < n; start += tile) {
@@ -204,9 +234,31 @@ export function accumulate(
       count += <f64>used;
     }
     if (likelihoodOnly) continue;
+    if (pairwise) {
+      const weighted = weightsPtr != 0 || used < rows;
+      if (weighted) fillRootWeights(weightsPtr ? tileWeights : 0, rootWeightPtr, used, rows);
+      addTiedStatistics(
+        workspacePtr,
+        workspacePtr + centredOffset(k, tile),
+        weighted ? rootWeightPtr : 0,
+        offsetsPtr,
+        rows,
+        d,
+        k,
+        tileBytes,
+        blockNkPtr,
+        rawPtr,
+        pairsPtr,
+        sumXXPtr,
+      );
+      continue;
+    }
     if (weightsPtr) applyWeights(workspacePtr, tileWeights, rootWeightPtr, used, rows, k, tileBytes);
     else if (used < rows) clearPadding(workspacePtr, used, rows, k, tileBytes);
     addTile(form, tilePtr, rows, d, k, meansPtr, statisticsPtr, workspacePtr);
+  }
+  if (pairwise) {
+    finishTiedBlock(offsetsPtr, d, k, blockNkPtr, rawPtr, pairsPtr, statisticsPtr + 16, sumXPtr, sumXXPtr);
   }
   store<f64>(statisticsPtr, load<f64>(statisticsPtr) + count);
   store<f64>(statisticsPtr, load<f64>(statisticsPtr, 8) + logLikelihood, 8);

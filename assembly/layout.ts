@@ -64,7 +64,8 @@ export function workspaceCount(form: i32, d: i32, k: i32): i32 {
   const tile = tileRows(d);
   const tileWork = k * tile + 4 * tile + 2 * d * tile + 2 * k;
   const factorWork = 2 * d * d + 2 * d;
-  return max(tileWork, factorWork) + 16;
+  const tiedWork = form == TIED ? 2 * k * d + triangle(k) + 2 * k + 8 : 0;
+  return max(tileWork + tiedWork, factorWork) + 16;
 }
 
 // The tile's scratch, in bytes from the start of the workspace: half log-densities, later square roots of
@@ -84,6 +85,10 @@ export function rowSumOffset(k: i32, tile: i32): usize {
 }
 export function centredOffset(k: i32, tile: i32): usize {
   return (<usize>((k + 4) * tile)) << 3;
+}
+/** TIED: sums over a block that are not statistics yet, behind the tile. */
+export function tiedOffset(k: i32, d: i32, tile: i32): usize {
+  return (<usize>((k + 4 + 2 * d) * tile)) << 3;
 }
 export function whitenedOffset(k: i32, d: i32, tile: i32): usize {
   return (<usize>((k + 4 + d) * tile)) << 3;

@@ -270,6 +270,11 @@ function isTypedArray(value: unknown): value is NumericArray {
   return ArrayBuffer.isView(value) && !(value instanceof DataView);
 }
 
+/** A typed array whose elements are numbers: not a BigInt64Array or BigUint64Array. */
+function isNumericArray(value: ArrayLike<unknown>): value is NumericArray {
+  return isTypedArray(value) && typeof (value as ArrayLike<unknown>)[0] === 'number';
+}
+
 function isArrayLike(value: unknown): value is ArrayLike<unknown> {
   return typeof value === 'object' && value !== null && isCount((value as { length?: unknown }).length);
 }
@@ -304,8 +309,7 @@ function flatSource(
 ): RowSource {
   rules.checkSize(rows, columns);
   // Elements of a BigInt array cannot be copied as doubles: they go, and fail, one by one.
-  const [first] = [values[0]];
-  if (!isTypedArray(values) || typeof first !== 'number') {
+  if (!isNumericArray(values)) {
     return stridedSource(values, [rows, columns], rules, offset, [columns, 1]);
   }
   return {
@@ -507,7 +511,7 @@ function isArrowTable(value: unknown): value is ArrowTableLike {
     isCount(numRows) &&
     typeof getChildAt === 'function' &&
     Array.isArray(schema?.fields) &&
-    schema.fields.every((field) => typeof field?.name === 'string' && typeof field.type === 'object')
+    schema.fields.every((field) => typeof field?.name === 'string' && typeof field.type?.typeId === 'number')
   );
 }
 

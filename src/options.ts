@@ -1,0 +1,422 @@
+// The options of a fit: their types and defaults, and the one place where every value is checked.
+// Must not look at the data, nor into a given start.
+import { GaussmixRangeError, GaussmixTypeError } from './errors.ts';
+import { describeValue, type Matrix, type MatrixLike } from './matrix.ts';
+
+/** The covariance of a component: by scikit-learn's name, or by mclust's for the same. */
+export type CovarianceType = 'full' | 'tied' | 'diag' | 'spherical' | 'VVV' | 'EEE' | 'VVI' | 'VII';
+
+/**
+ * full: each component its own, any shape. tied: one for all components. diag: each its own, along the axes.
+ * spherical: each its own, the same in all directions.
+ */
+export type CovarianceForm = 'full' | 'tied' | 'diag' | 'spherical';
+
+/** The ways to find a start in the data. */
+export type InitializationMethod = 'kmeans' | 'k-means++' | 'random' | 'random-from-data';
+
+/** Parameters to start from: K components, D features. A GaussianMixture is one too (a warm start). */
+export interface Start {
+  /** K, summing to one; equal when absent. */
+  readonly weights?: ArrayLike<number> | undefined;
+  /** K x D */
+  readonly means: MatrixLike;
+  /** K of D x D, flat, nested or Matrix. Without these and `precisions`: the covariance of the whole data for each. */
+  readonly covariances?: readonly (ArrayLike<number> | Matrix | MatrixLike)[] | undefined;
+  /** The inverses of the covariances, in their place. */
+  readonly precisions?: readonly (ArrayLike<number> | Matrix | MatrixLike)[] | undefined;
+}
+
+/** What {@link FitOptions} tells of each iteration. */
+export interface Progress {
+  /** Restart, from 0. */
+  readonly run: number;
+  /** From 1. */
+  readonly iteration: number;
+  /** Mean per sample at the start of the iteration, in nats. */
+  readonly logLikelihood: number;
+  /** Since the iteration before; Infinity in the first. */
+  readonly change: number;
+  /** Milliseconds since the fit began. */
+  readonly elapsedMs: number;
+}
+
+/** The last argument of every method that takes data. */
+export interface DataOptions {
+  /** What to do with NaN: 'error' (default, the only choice of this version) refuses it. */
+  readonly missing?: 'error' | undefined;
+}
+
+/** All options of a fit but the number of components. `undefined` stands for the default. */
+export interface CommonFitOptions extends DataOptions {
+  /** Shape of the covariances, default 'full'; see {@link CovarianceForm}. VVV = full, EEE = tied, VVI = diag, VII = spherical. */
+  readonly covarianceType?: CovarianceType | undefined;
+  /**
+   * Where to start, default 'kmeans'. 'kmeans': clusters of k-means; 'k-means++': its seeding alone; 'random': random
+   * responsibilities; 'random-from-data': random rows as means. Or given parameters, see {@link Start}.
+   */
+  readonly initialization?: InitializationMethod | Start | undefined;
+  /** Restarts, an integer >= 1, default 1; the one with the best final log-likelihood is returned. */
+  readonly nInit?: number | undefined;
+  /** Most iterations of a run, an integer >= 0, default 500; 0 returns the start. Reaching it is no error. */
+  readonly maxIterations?: number | undefined;
+  /** A run has converged when its mean log-likelihood per sample (nats) changed by less; finite, >= 0, default 1e-5. */
+  readonly tolerance?: number | undefined;
+  /**
+   * Added to every covariance diagonal at each M-step, which keeps it regular; default 'auto'. A finite number >= 0 is
+   * in squared units of the data; 'auto' is 1e-6 of each feature's variance, so that a fit does not depend on units.
+   */
+  readonly regularization?: number | 'auto' | undefined;
+  /** An integer from 0 to 2^53 - 1, default 0. Same seed, data and options: same bits, on every machine. */
+  readonly seed?: number | undefined;
+  /** One per row (N), each finite and >= 0, not all 0; a weight of 2 means the row twice. Default: 1 each. */
+  readonly sampleWeight?: ArrayLike<number> | undefined;
+  /** Called after each iteration. Returning false stops: the model so far is returned, `converged` false. */
+  // biome-ignore lint/suspicious/noConfusingVoidType: callbacks that return nothing are meant
+  readonly onIteration?: ((progress: Progress) => void | false) | undefined;
+}
+
+/** The number of components K, an integer >= 1 and at most the number of rows: required, under one of three names. */
+export type ComponentCount =
+  | { readonly nComponents: number; readonly k?: undefined; readonly nClusters?: undefined }
+  | { readonly k: number; readonly nComponents?: undefined; readonly nClusters?: undefined }
+  | { readonly nClusters: number; readonly nComponents?: undefined; readonly k?: undefined };
+
+/** Options of a fit. `nComponents` (or its alias `k` or `nClusters`) is required. */
+export type FitOptions = CommonFitOptions & ComponentCount;
+
+/** Options as the fit uses them: checked, and with no default left to fill in. */
+export interface FitSettings {
+  readonly nComponents: number;
+  readonly covarianceType: CovarianceForm;
+  readonly initialization: InitializationMethod | Start;
+  readonly nInit: number;
+  readonly maxIterations: number;
+  readonly tolerance: number;
+  readonly regularization: number | 'auto';
+  readonly seed: number;
+  /** N; undefined: all 1. */
+  readonly sampleWeight: Float64Array | undefined;
+  readonly missing: 'error';
+  // biome-ignore lint/suspicious/noConfusingVoidType: as in CommonFitOptions
+  readonly onIteration: ((progress: Progress) => void | false) | undefined;
+}
+
+const COUNT_NAMES = ['nComponents', 'k', 'nClusters'] as const;
+
+const FIT_OPTION_NAMES: readonly string[] = [
+  ...COUNT_NAMES,
+  'covarianceType',
+  'initialization',
+  'nInit',
+  'maxIterations',
+  'tolerance',
+  'regularization',
+  'seed',
+  'sampleWeight',
+  'missing',
+  'onIteration',
+];
+
+const FORMS: ReadonlyMap<unknown, CovarianceForm> = new Map<unknown, CovarianceForm>([
+  ['full', 'full'],
+  ['tied', 'tied'],
+  ['diag', 'diag'],
+  ['spherical', 'spherical'],
+  ['VVV', 'full'],
+  ['EEE', 'tied'],
+  ['VVI', 'diag'],
+  ['VII', 'spherical'],
+]);
+
+/** Models of the same family that this version does not fit. */
+const LATER_TYPES: readonly unknown[] = 'EII EEI VEI EVI VEE EVE VVE EEV VEV EVV'.split(' ');
+
+const METHODS: readonly unknown[] = ['kmeans', 'k-means++', 'random', 'random-from-data'];
+
+/** Sample weights beyond this are refused, as data values are: sums of their products would overflow. */
+const LARGEST_WEIGHT = 1e150;
+
+/**
+ * Checks the options of a fit and fills in the defaults. O(rows) with sample weights, else O(1).
+ *
+ * @param options as given by the user
+ * @param rows number of rows of the data (N)
+ * @param alsoAllowed further option names, which the caller checks
+ * @throws GaussmixTypeError UNKNOWN_OPTION for a name that does not exist, INVALID_OPTION for a value of the wrong kind
+ * @throws GaussmixRangeError INVALID_OPTION for a value out of range, TOO_FEW_ROWS for fewer rows than components
+ */
+export function validateFitOptions(
+  options: FitOptions,
+  rows: number,
+  alsoAllowed: readonly string[] = [],
+): FitSettings {
+  const given = optionsObject(options, 'options', ': nComponents, the number of components, is required');
+  checkKnownNames(given, [...FIT_OPTION_NAMES, ...alsoAllowed], 'fit');
+  const nComponents = componentCount(given, rows);
+  checkMissing(given.missing);
+  return {
+    nComponents,
+    covarianceType: canonicalCovarianceType(orDefault(given.covarianceType, 'full')),
+    initialization: checkInitialization(orDefault(given.initialization, 'kmeans')),
+    nInit: integer('nInit', orDefault(given.nInit, 1), 1),
+    maxIterations: integer('maxIterations', orDefault(given.maxIterations, 500), 0),
+    tolerance: nonNegative('tolerance', orDefault(given.tolerance, 1e-5)),
+    regularization: checkRegularization(orDefault(given.regularization, 'auto')),
+    seed: checkSeed(given.seed),
+    sampleWeight: checkSampleWeight(given.sampleWeight, rows, nComponents),
+    missing: 'error',
+    onIteration: checkCallback(given.onIteration),
+  };
+}
+
+/**
+ * Checks the last argument of the methods that take data.
+ * @throws GaussmixError UNKNOWN_OPTION, INVALID_OPTION
+ */
+export function validateDataOptions(options: DataOptions | undefined): void {
+  if (options === undefined) return;
+  const given = optionsObject(options, 'the last argument', " such as { missing: 'error' }");
+  checkKnownNames(given, ['missing'], 'data');
+  checkMissing(given.missing);
+}
+
+/**
+ * The form that a covariance type of either naming stands for.
+ * @throws GaussmixError INVALID_OPTION for any other value
+ */
+export function canonicalCovarianceType(value: unknown): CovarianceForm {
+  const form = FORMS.get(value);
+  if (form !== undefined) return form;
+  const available = "'full' (or 'VVV'), 'tied' (or 'EEE'), 'diag' (or 'VVI'), 'spherical' (or 'VII')";
+  if (LATER_TYPES.includes(value)) {
+    throw new GaussmixRangeError(
+      'INVALID_OPTION',
+      `covarianceType '${value}' is not available in this version. Available: ${available}`,
+    );
+  }
+  throw invalid('covarianceType', value, 'string', available);
+}
+
+/**
+ * Checks a seed; 0 for undefined.
+ * @throws GaussmixError INVALID_OPTION
+ */
+export function checkSeed(value: unknown): number {
+  return integer('seed', orDefault(value, 0), 0);
+}
+
+/**
+ * Checks that an object of options has no name but the allowed ones.
+ *
+ * @param object the options
+ * @param names those allowed
+ * @param what the options belong to, for the message: 'fit'
+ * @throws GaussmixTypeError UNKNOWN_OPTION with the allowed names and, where one is near, a suggestion
+ */
+export function checkKnownNames(object: object, names: readonly string[], what: string): void {
+  for (const name of Object.keys(object)) {
+    if (names.includes(name)) continue;
+    const suggestion = suggest(name, names);
+    throw new GaussmixTypeError(
+      'UNKNOWN_OPTION',
+      `unknown ${what} option ${JSON.stringify(name)}${suggestion === undefined ? '.' : `; did you mean ${suggestion}?`} ` +
+        `Allowed: ${names.join(', ')}`,
+    );
+  }
+}
+
+function orDefault(value: unknown, standard: unknown): unknown {
+  return value === undefined ? standard : value;
+}
+
+function optionsObject(options: unknown, what: string, need: string): Readonly<Record<string, unknown>> {
+  if (typeof options === 'object' && options !== null && !Array.isArray(options)) {
+    return options as Readonly<Record<string, unknown>>;
+  }
+  const found = options === undefined ? 'missing' : describeValue(options);
+  throw new GaussmixTypeError('INVALID_OPTION', `${what} must be an object${need}. Given: ${found}`);
+}
+
+/** The error for a value that is not allowed: a TypeError unless the value is of the kind wanted. */
+function invalid(
+  name: string,
+  value: unknown,
+  kind: 'number' | 'string' | 'object' | 'function',
+  allowed: string,
+): GaussmixRangeError | GaussmixTypeError {
+  // biome-ignore lint/suspicious/useValidTypeof: kind is one of typeof's answers
+  const Failure = typeof value === kind ? GaussmixRangeError : GaussmixTypeError;
+  const given = typeof value === 'string' ? `'${value.slice(0, 40)}'` : describeValue(value);
+  return new Failure('INVALID_OPTION', `${name} is ${given}, but must be ${allowed}`);
+}
+
+function integer(name: string, value: unknown, least: number): number {
+  if (Number.isSafeInteger(value) && (value as number) >= least) return value as number;
+  throw invalid(name, value, 'number', `an integer >= ${least} (at most 2^53 - 1)`);
+}
+
+function nonNegative(name: string, value: unknown, otherwise: string = ''): number {
+  if (Number.isFinite(value) && (value as number) >= 0) return value as number;
+  throw invalid(name, value, 'number', `${otherwise}a finite number >= 0`);
+}
+
+function componentCount(given: Readonly<Record<string, unknown>>, rows: number): number {
+  const names = COUNT_NAMES.filter((name) => given[name] !== undefined);
+  if (names.length === 0) {
+    throw new GaussmixTypeError(
+      'INVALID_OPTION',
+      'nComponents is required: the number of components, an integer >= 1 (aliases: k, nClusters)',
+    );
+  }
+  const counts = names.map((name) => integer(name, given[name], 1));
+  const other = counts.findIndex((count) => count !== counts[0]);
+  if (other > 0) {
+    throw new GaussmixRangeError(
+      'INVALID_OPTION',
+      `${names[0]} is ${counts[0]}, but ${names[other]} is ${counts[other]}: they mean the same, so give one of them`,
+    );
+  }
+  if (rows < counts[0]) {
+    throw new GaussmixRangeError(
+      'TOO_FEW_ROWS',
+      `${names[0]} is ${counts[0]}, but the data has only ${rows} row${rows === 1 ? '' : 's'}: ask for at most as many ` +
+        'components as there are rows',
+    );
+  }
+  return counts[0];
+}
+
+function checkMissing(value: unknown): void {
+  if (value === undefined || value === 'error') return;
+  if (value === 'marginalize') {
+    throw new GaussmixRangeError(
+      'INVALID_OPTION',
+      "missing 'marginalize' is not available in this version, only 'error': remove or fill rows with NaN",
+    );
+  }
+  throw invalid('missing', value, 'string', "'error'");
+}
+
+function checkInitialization(value: unknown): InitializationMethod | Start {
+  if (METHODS.includes(value)) return value as InitializationMethod;
+  if (typeof value === 'object' && value !== null && (value as Partial<Start>).means !== undefined) {
+    return value as Start;
+  }
+  const allowed =
+    `${METHODS.map((method) => `'${method}'`).join(', ')}, or an object with means (and weights, covariances or ` +
+    'precisions) to start from';
+  throw invalid('initialization', value, typeof value === 'object' ? 'object' : 'string', allowed);
+}
+
+function checkRegularization(value: unknown): number | 'auto' {
+  if (value === 'auto') return 'auto';
+  return nonNegative('regularization', value, "'auto' or ");
+}
+
+// biome-ignore lint/suspicious/noConfusingVoidType: as in CommonFitOptions
+function checkCallback(value: unknown): ((progress: Progress) => void | false) | undefined {
+  if (value === undefined || typeof value === 'function') return value as FitSettings['onIteration'];
+  throw invalid('onIteration', value, 'function', 'a function');
+}
+
+/** Copies unless it is a Float64Array already. */
+function checkSampleWeight(value: unknown, rows: number, nComponents: number): Float64Array | undefined {
+  if (value === undefined) return undefined;
+  const given = value as ArrayLike<unknown>;
+  if (typeof value !== 'object' || value === null || !Number.isSafeInteger(given.length)) {
+    throw invalid('sampleWeight', value, 'function', `an array of ${rows} numbers, one per row`);
+  }
+  if (given.length !== rows) {
+    throw new GaussmixRangeError(
+      'INVALID_OPTION',
+      `sampleWeight has length ${given.length}, but the data has ${rows} rows: one weight per row is needed`,
+    );
+  }
+  const weights = given instanceof Float64Array ? given : new Float64Array(rows);
+  let positive = 0;
+  for (let row = 0; row < rows; row++) {
+    const weight = given[row];
+    if (typeof weight !== 'number' || !(weight >= 0 && weight <= LARGEST_WEIGHT)) {
+      const allowed = `a number from 0 to ${LARGEST_WEIGHT} (rows count from 0)`;
+      throw invalid(`sampleWeight of row ${row}`, weight, 'number', allowed);
+    }
+    if (weights !== given) weights[row] = weight;
+    if (weight > 0) positive++;
+  }
+  if (positive === 0) {
+    throw new GaussmixRangeError(
+      'INVALID_OPTION',
+      'sampleWeight is 0 for every row; at least one must be above 0',
+    );
+  }
+  if (positive < nComponents) {
+    throw new GaussmixRangeError(
+      'TOO_FEW_ROWS',
+      `nComponents is ${nComponents}, but sampleWeight is above 0 for only ${positive} row${positive === 1 ? '' : 's'}: ask ` +
+        'for at most as many components as there are such rows',
+    );
+  }
+  return weights;
+}
+
+/** What other libraries call the options, in lower case and without underscores. */
+const SYNONYMS: Readonly<Record<string, string>> = {
+  components: 'nComponents',
+  clusters: 'nComponents',
+  covariance: 'covarianceType',
+  initparams: 'initialization',
+  initialisation: 'initialization',
+  restarts: 'nInit',
+  nstart: 'nInit',
+  iterations: 'maxIterations',
+  maxiter: 'maxIterations',
+  tol: 'tolerance',
+  epsilon: 'tolerance',
+  regcovar: 'regularization',
+  regularisation: 'regularization',
+  randomstate: 'seed',
+  randomseed: 'seed',
+  weights: 'sampleWeight',
+  callback: 'onIteration',
+  onprogress: 'onIteration',
+};
+
+/** The allowed name that was probably meant: a synonym, or at most a third of its letters away. */
+function suggest(name: string, allowed: readonly string[]): string | undefined {
+  const plain = plainName(name);
+  const synonym = Object.hasOwn(SYNONYMS, plain) ? SYNONYMS[plain] : undefined;
+  if (synonym !== undefined && allowed.includes(synonym)) return synonym;
+  let best: string | undefined;
+  let least = Number.POSITIVE_INFINITY;
+  for (const candidate of allowed) {
+    const other = plainName(candidate);
+    // Longer names than any option's are no misspelling; this also bounds the work.
+    const longest = Math.max(plain.length, other.length);
+    if (longest > 2 * other.length) continue;
+    const distance = editDistance(plain, other);
+    if (distance <= longest / 3 && distance < least) {
+      least = distance;
+      best = candidate;
+    }
+  }
+  return best;
+}
+
+function plainName(name: string): string {
+  return name.replace(/[_-]/g, '').toLowerCase();
+}
+
+/** Insertions, deletions and substitutions that turn `a` into `b` (Levenshtein 1966), in O(|a| |b|). */
+function editDistance(a: string, b: string): number {
+  let above = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const substituted = above[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1);
+      row.push(Math.min(substituted, above[j] + 1, row[j - 1] + 1));
+    }
+    above = row;
+  }
+  return above[b.length];
+}
