@@ -3,7 +3,7 @@
 import { GaussmixRangeError } from './errors.ts';
 import type { WholeData } from './estimator.ts';
 import { BLOCK, type Kernel } from './kernel.ts';
-import type { CovarianceForm, Start } from './options.ts';
+import type { CovarianceForm, InitializationMethod, Start } from './options.ts';
 import {
   checkMeans,
   checkSymmetric,
@@ -31,9 +31,6 @@ const START_DOUBLES = 2 ** 21;
 /** Lloyd's iterations end here, or when fewer than one row in a thousand changed its cluster. */
 const LLOYD_ITERATIONS = 100;
 const LLOYD_CHANGED = 1e-3;
-
-/** The names of the data-driven starts. */
-export type InitializationName = 'kmeans' | 'k-means++' | 'random' | 'random-from-data';
 
 /** How many rows a data-driven start uses. */
 export function startRowCount(rows: number, d: number): number {
@@ -123,7 +120,7 @@ export class StartRows {
   }
 
   /** Start parameters of one run. */
-  start(name: InitializationName, form: CovarianceForm, k: number, random: Random): Parameters {
+  start(name: InitializationMethod, form: CovarianceForm, k: number, random: Random): Parameters {
     if (name === 'random-from-data') return this.#fromRows(form, k, random);
     const kernel = this.#kernel;
     const d = this.#rows.columns;
