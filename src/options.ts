@@ -27,7 +27,7 @@ export interface Start {
   readonly precisions?: readonly (ArrayLike<number> | Matrix | MatrixLike)[] | undefined;
 }
 
-/** What {@link FitOptions} tells of each iteration. */
+/** What an {@link IterationCallback} is told of each iteration. */
 export interface Progress {
   /** Restart, from 0. */
   readonly run: number;
@@ -40,6 +40,10 @@ export interface Progress {
   /** Milliseconds since the fit began. */
   readonly elapsedMs: number;
 }
+
+/** Called after each iteration; false stops the fit. */
+// biome-ignore lint/suspicious/noConfusingVoidType: callbacks that return nothing are meant
+export type IterationCallback = (progress: Progress) => void | false;
 
 /** The last argument of every method that takes data. */
 export interface DataOptions {
@@ -72,8 +76,7 @@ export interface CommonFitOptions extends DataOptions {
   /** One per row (N), each finite and >= 0, not all 0; a weight of 2 means the row twice. Default: 1 each. */
   readonly sampleWeight?: ArrayLike<number> | undefined;
   /** Called after each iteration. Returning false stops: the model so far is returned, `converged` false. */
-  // biome-ignore lint/suspicious/noConfusingVoidType: callbacks that return nothing are meant
-  readonly onIteration?: ((progress: Progress) => void | false) | undefined;
+  readonly onIteration?: IterationCallback | undefined;
 }
 
 /** The number of components K, an integer >= 1 and at most the number of rows: required, under one of three names. */
@@ -98,8 +101,7 @@ export interface FitSettings {
   /** N; undefined: all 1. */
   readonly sampleWeight: Float64Array | undefined;
   readonly missing: 'error';
-  // biome-ignore lint/suspicious/noConfusingVoidType: as in CommonFitOptions
-  readonly onIteration: ((progress: Progress) => void | false) | undefined;
+  readonly onIteration: IterationCallback | undefined;
 }
 
 const COUNT_NAMES = ['nComponents', 'k', 'nClusters'] as const;
@@ -238,14 +240,13 @@ function optionsObject(options: unknown, what: string, need: string): Readonly<R
   throw new GaussmixTypeError('INVALID_OPTION', `${what} must be an object${need}. Given: ${found}`);
 }
 
-/** The error for a value that is not allowed: a TypeError unless the value is of the kind wanted. */
+/** The error for a value that is not allowed: a TypeError unless the value is of the kind (typeof) wanted. */
 function invalid(
   name: string,
   value: unknown,
-  kind: 'number' | 'string' | 'object' | 'function',
+  kind: string,
   allowed: string,
 ): GaussmixRangeError | GaussmixTypeError {
-  // biome-ignore lint/suspicious/useValidTypeof: kind is one of typeof's answers
   const Failure = typeof value === kind ? GaussmixRangeError : GaussmixTypeError;
   const given = typeof value === 'string' ? `'${value.slice(0, 40)}'` : describeValue(value);
   return new Failure('INVALID_OPTION', `${name} is ${given}, but must be ${allowed}`);
@@ -306,7 +307,7 @@ function checkInitialization(value: unknown): InitializationMethod | Start {
   const allowed =
     `${METHODS.map((method) => `'${method}'`).join(', ')}, or an object with means (and weights, covariances or ` +
     'precisions) to start from';
-  throw invalid('initialization', value, typeof value === 'object' ? 'object' : 'string', allowed);
+  throw invalid('initialization', value, 'string', allowed);
 }
 
 function checkRegularization(value: unknown): number | 'auto' {
@@ -314,9 +315,8 @@ function checkRegularization(value: unknown): number | 'auto' {
   return nonNegative('regularization', value, "'auto' or ");
 }
 
-// biome-ignore lint/suspicious/noConfusingVoidType: as in CommonFitOptions
-function checkCallback(value: unknown): ((progress: Progress) => void | false) | undefined {
-  if (value === undefined || typeof value === 'function') return value as FitSettings['onIteration'];
+function checkCallback(value: unknown): IterationCallback | undefined {
+  if (value === undefined || typeof value === 'function') return value as IterationCallback | undefined;
   throw invalid('onIteration', value, 'function', 'a function');
 }
 
@@ -325,7 +325,7 @@ function checkSampleWeight(value: unknown, rows: number, nComponents: number): F
   if (value === undefined) return undefined;
   const given = value as ArrayLike<unknown>;
   if (typeof value !== 'object' || value === null || !Number.isSafeInteger(given.length)) {
-    throw invalid('sampleWeight', value, 'function', `an array of ${rows} numbers, one per row`);
+    throw invalid('sampleWeight', value, 'array', `an array of ${rows} numbers, one per row`);
   }
   if (given.length !== rows) {
     throw new GaussmixRangeError(
