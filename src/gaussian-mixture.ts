@@ -163,7 +163,7 @@ export class GaussianMixture {
 
   /** The saved model, for `JSON.stringify`: doubles survive the way through text bit for bit. */
   toJSON(): ModelJSON {
-    return writeModel(this);
+    return writeModel(this.#parameters, expandCovariances(this.#parameters), this.fitted, this.featureNames);
   }
 
   /**

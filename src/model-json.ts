@@ -2,8 +2,10 @@
 // Must not check the mathematics: the parameters read go through parameters.ts like any others.
 import { GaussmixRangeError, GaussmixTypeError } from './errors.ts';
 import type { FitRecord } from './fit.ts';
-import type { GaussianMixture, MixtureParameters } from './gaussian-mixture.ts';
+import type { MixtureParameters } from './gaussian-mixture.ts';
+import { Matrix } from './matrix.ts';
 import { canonicalCovarianceType, type CovarianceForm } from './options.ts';
+import type { Parameters } from './parameters.ts';
 
 const FORMAT = 'gaussmix-model';
 const VERSION = 1;
@@ -30,18 +32,23 @@ export interface ModelJSON {
   };
 }
 
-export function writeModel(model: GaussianMixture): ModelJSON {
-  const { fitted, featureNames } = model;
+export function writeModel(
+  parameters: Parameters,
+  covariances: readonly Matrix[],
+  fitted?: FitRecord,
+  featureNames?: readonly string[],
+): ModelJSON {
+  const { form, k, d, weights, means } = parameters;
   return {
     format: FORMAT,
     version: VERSION,
-    covarianceType: model.covarianceType,
-    nComponents: model.nComponents,
-    nFeatures: model.nFeatures,
+    covarianceType: form,
+    nComponents: k,
+    nFeatures: d,
     ...(featureNames && { featureNames: [...featureNames] }),
-    weights: Array.from(model.weights),
-    means: model.means.toArray(),
-    covariances: model.covariances.map((covariance) => covariance.toArray()),
+    weights: Array.from(weights),
+    means: new Matrix(means, [k, d]).toArray(),
+    covariances: covariances.map((covariance) => covariance.toArray()),
     ...(fitted && {
       fitted: { ...fitted, history: Array.from(fitted.history), warnings: [...fitted.warnings] },
     }),

@@ -361,7 +361,7 @@ function checkSampleWeight(value: unknown, rows: number, nComponents: number): F
 }
 
 /** What other libraries call the options, in lower case and without underscores. */
-const SYNONYMS: Readonly<Record<string, string>> = {
+const SYNONYMS: Readonly<Record<string, string | undefined>> = {
   components: 'nComponents',
   clusters: 'nComponents',
   covariance: 'covarianceType',
@@ -385,7 +385,7 @@ const SYNONYMS: Readonly<Record<string, string>> = {
 /** The allowed name that was probably meant: a synonym, or at most a third of its letters away. */
 function suggest(name: string, allowed: readonly string[]): string | undefined {
   const plain = plainName(name);
-  const synonym = Object.hasOwn(SYNONYMS, plain) ? SYNONYMS[plain] : undefined;
+  const synonym = SYNONYMS[plain];
   if (synonym !== undefined && allowed.includes(synonym)) return synonym;
   let best: string | undefined;
   let least = Number.POSITIVE_INFINITY;

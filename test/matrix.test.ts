@@ -169,6 +169,24 @@ describe('accepted forms read as the same rows', () => {
     );
   });
 
+  test('the types take every form without a cast', () => {
+    const nested: number[][] = [[1], [2]];
+    const forms: MatrixLike[] = [
+      nested,
+      [[1], [2]] as const,
+      nested.map((row) => Float64Array.from(row)),
+      nested.map((row) => Float32Array.from(row)),
+      Matrix.from(nested),
+      { data: [1, 2], shape: [2, 1] },
+      ndarray([1, 2], [2, 1], [1, 1]),
+      new MlMatrix(nested),
+      Int16Array.of(1, 2),
+      [1, 2],
+      tableFromArrays({ a: [1, 2] }),
+    ];
+    for (const form of forms) expect(readAll(form)).toEqual(nested);
+  });
+
   test('data is read when asked for, not copied before', () => {
     const data = Float64Array.of(1, 2, 3, 4);
     const source = toRowSource({ data, shape: [2, 2] });
