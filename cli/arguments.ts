@@ -1,0 +1,335 @@
+// The arguments of the command line, checked as far as that is possible without reading a file.
+// Must not read files nor print: what is wrong is thrown as a UsageError.
+import { type ParseArgsConfig, parseArgs } from 'node:util';
+import type { CovarianceType } from 'gaussmix';
+import { oneLine, quote, UsageError } from './failure.ts';
+import { COMMAND_NAMES, type CommandName } from './help.ts';
+
+export type InitMethod = 'kmeans' | 'k-means++' | 'random' | 'random-from-data';
+
+export interface FitCommand {
+  readonly name: 'fit';
+  readonly data: string;
+  readonly components: number;
+  readonly covariance: CovarianceType;
+  /** A method, or the path of a start. */
+  readonly init: { readonly method: InitMethod } | { readonly file: string };
+  readonly runs: number;
+  readonly maxIterations: number;
+  readonly tolerance: number;
+  readonly regularization: number | 'auto';
+  readonly seed: number;
+  readonly columns: string | undefined;
+  readonly weights: string | undefined;
+  readonly output: string | undefined;
+  readonly json: boolean;
+  readonly quiet: boolean;
+  readonly verbose: boolean;
+}
+
+export interface PredictCommand {
+  readonly name: 'predict';
+  readonly model: string;
+  readonly data: string;
+  readonly proba: boolean;
+  readonly columns: string | undefined;
+  readonly output: string | undefined;
+  readonly quiet: boolean;
+}
+
+export interface ScoreCommand {
+  readonly name: 'score';
+  readonly model: string;
+  readonly data: string;
+  readonly samples: boolean;
+  readonly columns: string | undefined;
+  readonly json: boolean;
+  readonly quiet: boolean;
+}
+
+export interface SampleCommand {
+  readonly name: 'sample';
+  readonly model: string;
+  readonly count: number;
+  readonly seed: number;
+  readonly output: string | undefined;
+}
+
+export interface HelpCommand {
+  readonly name: 'help';
+  readonly topic: CommandName | undefined;
+}
+
+export type Command =
+  | FitCommand
+  | PredictCommand
+  | ScoreCommand
+  | SampleCommand
+  | HelpCommand
+  | { readonly name: 'version' };
+
+const COVARIANCES: readonly CovarianceType[] = [
+  'full',
+  'tied',
+  'diag',
+  'spherical',
+  'VVV',
+  'EEE',
+  'VVI',
+  'VII',
+];
+const INIT_METHODS: readonly InitMethod[] = ['kmeans', 'k-means++', 'random', 'random-from-data'];
+
+type OptionSpecs = NonNullable<ParseArgsConfig['options']>;
+
+const COMMON: OptionSpecs = {
+  help: { type: 'boolean', short: 'h' },
+  quiet: { type: 'boolean', short: 'q' },
+};
+const OUTPUT: OptionSpecs = { output: { type: 'string', short: 'o' } };
+
+const OPTIONS: Readonly<Record<CommandName, OptionSpecs>> = {
+  fit: {
+    ...COMMON,
+    ...OUTPUT,
+    components: { type: 'string', short: 'k' },
+    covariance: { type: 'string' },
+    init: { type: 'string' },
+    'n-init': { type: 'string' },
+    'max-iterations': { type: 'string' },
+    tolerance: { type: 'string' },
+    regularization: { type: 'string' },
+    seed: { type: 'string' },
+    columns: { type: 'string' },
+    weights: { type: 'string' },
+    missing: { type: 'string' },
+    json: { type: 'boolean' },
+    verbose: { type: 'boolean', short: 'v' },
+  },
+  predict: { ...COMMON, ...OUTPUT, proba: { type: 'boolean' }, columns: { type: 'string' } },
+  score: {
+    ...COMMON,
+    samples: { type: 'boolean' },
+    columns: { type: 'string' },
+    json: { type: 'boolean' },
+  },
+  sample: { ...COMMON, ...OUTPUT, number: { type: 'string', short: 'n' }, seed: { type: 'string' } },
+};
+
+/**
+ * Reads the arguments after `gaussmix`.
+ * @throws UsageError for anything that is not in the help
+ */
+export function parseCommand(args: readonly string[]): Command {
+  const [first, ...rest] = args;
+  if (first === undefined) throw new UsageError('a command is missing');
+  if (first === '--help' || first === '-h') return { name: 'help', topic: undefined };
+  if (first === '--version' || first === '-V') return { name: 'version' };
+  if (first === 'help') {
+    if (rest.length === 0) return { name: 'help', topic: undefined };
+    return { name: 'help', topic: commandName(rest[0]) };
+  }
+  if (first.startsWith('-')) throw new UsageError(`the command comes first, before ${quote(first)}`);
+  const name = commandName(first);
+  const parsed = new Parsed(name, rest);
+  if (parsed.flag('help')) return { name: 'help', topic: name };
+  switch (name) {
+    case 'fit':
+      return fitCommand(parsed);
+    case 'predict':
+      return predictCommand(parsed);
+    case 'score':
+      return scoreCommand(parsed);
+    case 'sample':
+      return sampleCommand(parsed);
+  }
+}
+
+function commandName(text: string): CommandName {
+  const name = COMMAND_NAMES.find((known) => known === text);
+  if (name === undefined) {
+    throw new UsageError(`unknown command ${quote(text)}; the commands are ${COMMAND_NAMES.join(', ')}`);
+  }
+  return name;
+}
+
+function fitCommand(parsed: Parsed): FitCommand {
+  const [data] = parsed.positionals(['DATA']);
+  const missing = parsed.text('missing') ?? 'error';
+  if (missing !== 'error') {
+    const later = missing === 'marginalize' ? ' is not available in this version;' : ':';
+    throw parsed.usage(`--missing ${quote(missing)}${later} it can only be error`);
+  }
+  const output = parsed.text('output');
+  if (output === '-') throw parsed.usage('-o - : use --json to print the model on standard output');
+  return {
+    name: 'fit',
+    data,
+    components: parsed.integer('components', 1, undefined),
+    covariance: parsed.choice('covariance', COVARIANCES, 'full'),
+    init: initOf(parsed),
+    runs: parsed.integer('n-init', 1, 1),
+    maxIterations: parsed.integer('max-iterations', 0, 500),
+    tolerance: parsed.nonNegative('tolerance', 1e-5),
+    regularization:
+      (parsed.text('regularization') ?? 'auto') === 'auto'
+        ? 'auto'
+        : parsed.nonNegative('regularization', 0, 'auto or '),
+    seed: parsed.integer('seed', 0, 0),
+    columns: parsed.text('columns'),
+    weights: parsed.text('weights'),
+    output,
+    json: parsed.flag('json'),
+    quiet: parsed.flag('quiet'),
+    verbose: parsed.flag('verbose'),
+  };
+}
+
+function initOf(parsed: Parsed): FitCommand['init'] {
+  const init = parsed.text('init') ?? 'kmeans';
+  const method = INIT_METHODS.find((known) => known === init);
+  if (method !== undefined) return { method };
+  // What does not look like a file is a misspelt method.
+  if (init !== '-' && !/[./\\]/.test(init)) {
+    throw parsed.usage(`--init ${quote(init)} is none of ${INIT_METHODS.join(', ')}, nor a .json file`);
+  }
+  return { file: init };
+}
+
+function predictCommand(parsed: Parsed): PredictCommand {
+  const [model, data] = parsed.positionals(['MODEL.json', 'DATA']);
+  return {
+    name: 'predict',
+    model,
+    data,
+    proba: parsed.flag('proba'),
+    columns: parsed.text('columns'),
+    output: parsed.text('output'),
+    quiet: parsed.flag('quiet'),
+  };
+}
+
+function scoreCommand(parsed: Parsed): ScoreCommand {
+  const [model, data] = parsed.positionals(['MODEL.json', 'DATA']);
+  return {
+    name: 'score',
+    model,
+    data,
+    samples: parsed.flag('samples'),
+    columns: parsed.text('columns'),
+    json: parsed.flag('json'),
+    quiet: parsed.flag('quiet'),
+  };
+}
+
+function sampleCommand(parsed: Parsed): SampleCommand {
+  const [model] = parsed.positionals(['MODEL.json']);
+  return {
+    name: 'sample',
+    model,
+    count: parsed.integer('number', 0, undefined),
+    seed: parsed.integer('seed', 0, 0),
+    output: parsed.text('output'),
+  };
+}
+
+/** The arguments of one command, and how their values are read. */
+class Parsed {
+  readonly #command: CommandName;
+  readonly #values: Readonly<Record<string, unknown>>;
+  readonly #positionals: readonly string[];
+
+  constructor(command: CommandName, args: string[]) {
+    this.#command = command;
+    try {
+      const { values, positionals } = parseArgs({
+        args,
+        options: OPTIONS[command],
+        allowPositionals: true,
+        strict: true,
+      });
+      this.#values = values;
+      this.#positionals = positionals;
+    } catch (error) {
+      throw this.usage(parseMessage(error as NodeJS.ErrnoException));
+    }
+  }
+
+  usage(message: string): UsageError {
+    return new UsageError(message, this.#command);
+  }
+
+  /** As many arguments as `names`, standard input for at most one of them. */
+  positionals(names: readonly string[]): readonly string[] {
+    const given = this.#positionals;
+    if (given.length < names.length) throw this.usage(`${names[given.length]} is missing`);
+    if (given.length > names.length) {
+      throw this.usage(`${quote(given[names.length])} is one argument too many`);
+    }
+    const empty = given.indexOf('');
+    if (empty >= 0) throw this.usage(`${names[empty]} is empty`);
+    if (given.filter((path) => path === '-').length > 1) {
+      throw this.usage('only one of the files can be - (standard input)');
+    }
+    return given;
+  }
+
+  flag(name: string): boolean {
+    return this.#values[name] === true;
+  }
+
+  text(name: string): string | undefined {
+    const value = this.#values[name] as string | undefined;
+    if (value === '') throw this.usage(`${label(this.#command, name)} is empty`);
+    return value;
+  }
+
+  /** @param standard undefined: the option is required */
+  integer(name: string, least: number, standard: number | undefined): number {
+    const text = this.text(name);
+    if (text === undefined) {
+      if (standard === undefined) throw this.usage(`${label(this.#command, name)} is missing`);
+      return standard;
+    }
+    const value = /^\+?\d+$/.test(text) ? Number(text) : Number.NaN;
+    if (Number.isSafeInteger(value) && value >= least) return value;
+    throw this.usage(`${label(this.#command, name)} is ${quote(text)}, but must be an integer >= ${least}`);
+  }
+
+  nonNegative(name: string, standard: number, otherwise: string = ''): number {
+    const text = this.text(name);
+    if (text === undefined) return standard;
+    const value = /^\+?[\d.]/.test(text) ? Number(text) : Number.NaN;
+    if (Number.isFinite(value) && value >= 0) return value;
+    throw this.usage(
+      `${label(this.#command, name)} is ${quote(text)}, but must be ${otherwise}a number >= 0`,
+    );
+  }
+
+  choice<T extends string>(name: string, allowed: readonly T[], standard: T): T {
+    const text = this.text(name) ?? standard;
+    const value = allowed.find((known) => known === text);
+    if (value !== undefined) return value;
+    throw this.usage(
+      `${label(this.#command, name)} is ${quote(text)}, but must be one of ${allowed.join(', ')}`,
+    );
+  }
+}
+
+/** An option as users know it: by its letter if it has one, for `-k` and `-n` are documented so. */
+function label(command: CommandName, name: string): string {
+  const { short } = OPTIONS[command][name];
+  return short === undefined ? `--${name}` : `-${short}`;
+}
+
+/** The sentence of parseArgs that matters, without its advice on rare cases. */
+function parseMessage(error: NodeJS.ErrnoException): string {
+  const [, option] = /'(-[^' ,]*)/.exec(error.message) ?? [];
+  if (error.message.includes('ambiguous')) {
+    return `${option} needs a value (one that starts with a dash is written ${option}=VALUE)`;
+  }
+  if (error.message.includes('argument missing')) return `${option} needs a value`;
+  if (error.message.includes('does not take')) return `${option} does not take a value`;
+  if (error.code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION') return `unknown option ${option}`;
+  return oneLine(error.message);
+}

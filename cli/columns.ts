@@ -1,0 +1,158 @@
+// Which columns of a table are features and which is the weight, by name, number, range, or a model's names.
+// Must not read the table: it sees the first row and the number of columns.
+import Papa from 'papaparse';
+import { Failure, plural, quote } from './failure.ts';
+
+/** What the user (or the model) asks for. */
+export interface Selection {
+  /** As given to `--columns`; undefined: all columns. */
+  readonly columns?: string | undefined;
+  /** As given to `--weights`. */
+  readonly weights?: string | undefined;
+  /** Of the model that the data is for; counts only without `columns`. */
+  readonly model?: { readonly featureNames?: readonly string[] | undefined; readonly nFeatures: number };
+}
+
+/** Columns counted from 0. */
+export interface Columns {
+  readonly features: readonly number[];
+  readonly weight: number | undefined;
+  /** The columns were found by the names in the model. */
+  readonly byModelNames: boolean;
+}
+
+/**
+ * Turns a selection into column numbers.
+ *
+ * @param source what messages call the table
+ * @param width number of columns
+ * @param header names of the columns, where there are names
+ * @throws Failure for a column that does not exist, that is chosen twice, or a count that does not fit the model
+ */
+export function resolveColumns(
+  selection: Selection,
+  source: string,
+  width: number,
+  header?: readonly string[],
+): Columns {
+  const weight =
+    selection.weights === undefined
+      ? undefined
+      : single(resolveList(selection.weights, '--weights', source, width, header), selection.weights);
+  const wanted = selection.model?.featureNames;
+  if (selection.columns === undefined && wanted && header && hasAllNames(header, wanted)) {
+    return { features: wanted.map((name) => header.indexOf(name)), weight, byModelNames: true };
+  }
+  const chosen =
+    selection.columns === undefined
+      ? Array.from({ length: width }, (_, column) => column)
+      : resolveList(selection.columns, '--columns', source, width, header);
+  const features = chosen.filter((column) => column !== weight);
+  if (features.length === 0) throw new Failure(`${source}: no column is left to be a feature`);
+  checkCount(features.length, selection, source, header);
+  return { features, weight, byModelNames: false };
+}
+
+/** Whether a first row holds every name, and the names tell the columns apart. */
+export function hasAllNames(row: readonly string[], names: readonly string[]): boolean {
+  return new Set(names).size === names.length && names.every((name) => row.includes(name));
+}
+
+/** A ready `--columns` argument for some columns, by name where the names are plain. */
+export function columnsArgument(columns: readonly number[], header: readonly string[] | undefined): string {
+  const names = columns.map((column) => header?.[column] ?? '');
+  const plain = names.every((name) => /^[\p{L}_][\p{L}\p{N}_.-]*$/u.test(name));
+  if (plain && names.every((name) => header?.filter((other) => other === name).length === 1)) {
+    return `--columns ${names.join(',')}`;
+  }
+  const ranges: string[] = [];
+  for (let i = 0; i < columns.length; i++) {
+    const first = i;
+    while (columns[i + 1] === columns[i] + 1) i++;
+    ranges.push(first === i ? `${columns[i] + 1}` : `${columns[first] + 1}-${columns[i] + 1}`);
+  }
+  return `--columns ${ranges.join(',')}`;
+}
+
+/** How messages name a column: `column 3`, or `column 3 ("waiting")`. */
+export function columnLabel(column: number, header: readonly string[] | undefined): string {
+  const name = header?.[column];
+  return name ? `column ${column + 1} (${quote(name)})` : `column ${column + 1}`;
+}
+
+/** Some of the names, for a message. */
+export function listNames(names: readonly string[]): string {
+  const shown = names.slice(0, 20).join(', ');
+  return names.length > 20 ? `${shown} and ${names.length - 20} more` : shown;
+}
+
+function resolveList(
+  text: string,
+  option: string,
+  source: string,
+  width: number,
+  header: readonly string[] | undefined,
+): number[] {
+  // As a row of CSV, so that a name with a comma can be quoted.
+  const items = Papa.parse<string[]>(text, { delimiter: ',', newline: '\n' }).data[0] ?? [];
+  const columns: number[] = [];
+  for (const item of items.map((entry) => entry.trim())) {
+    for (const column of resolveItem(item, option, source, width, header)) {
+      if (columns.includes(column)) {
+        throw new Failure(`${option} ${quote(text)} names ${columnLabel(column, header)} twice`);
+      }
+      columns.push(column);
+    }
+  }
+  return columns;
+}
+
+function resolveItem(
+  item: string,
+  option: string,
+  source: string,
+  width: number,
+  header: readonly string[] | undefined,
+): number[] {
+  const range = /^(\d+)(?:-(\d+))?$/.exec(item);
+  if (range) {
+    const first = Number(range[1]);
+    const last = Number(range[2] ?? range[1]);
+    // A number beyond the width may still be a name, such as a year.
+    if (first >= 1 && first <= last && last <= width) {
+      return Array.from({ length: last - first + 1 }, (_, i) => first - 1 + i);
+    }
+  }
+  const found = header?.indexOf(item) ?? -1;
+  if (found < 0) {
+    const names = header ? `: ${listNames(header)}` : ', which have no names';
+    throw new Failure(
+      `${option}: there is no column ${quote(item)} in ${source}; it has ${plural(width, 'column')}${names}`,
+    );
+  }
+  if (header?.includes(item, found + 1)) {
+    throw new Failure(`${option}: several columns of ${source} are called ${quote(item)}; give its number`);
+  }
+  return [found];
+}
+
+function single(columns: readonly number[], text: string): number {
+  if (columns.length !== 1) throw new Failure(`--weights ${quote(text)} must be one column`);
+  return columns[0];
+}
+
+function checkCount(
+  count: number,
+  { model, columns }: Selection,
+  source: string,
+  header: readonly string[] | undefined,
+): void {
+  if (model === undefined || model.nFeatures === count) return;
+  const names = model.featureNames ? ` (${listNames(model.featureNames)})` : '';
+  const here = header && columns === undefined ? ` (${listNames(header)})` : '';
+  const which = columns === undefined ? `${source} has` : `--columns ${quote(columns)} chooses`;
+  const remedy = columns === undefined && count > model.nFeatures ? '; choose some with --columns' : '';
+  throw new Failure(
+    `${which} ${plural(count, 'column')}${here}, but the model has ${model.nFeatures}${names}${remedy}`,
+  );
+}

@@ -1,0 +1,122 @@
+// The help texts.
+// Must not parse anything; every option named here is defined in arguments.ts.
+
+export const COMMAND_NAMES = ['fit', 'predict', 'score', 'sample'] as const;
+export type CommandName = (typeof COMMAND_NAMES)[number];
+
+export const GENERAL_HELP: string = `Usage: gaussmix COMMAND ...
+
+Gaussian mixture models, fitted by expectation-maximisation.
+
+Commands:
+  fit DATA -k K            fit a mixture of K Gaussians and describe it
+  predict MODEL.json DATA  give each row the component it belongs to
+  score MODEL.json DATA    log-likelihood of rows under a model
+  sample MODEL.json -n N   draw random rows from a model
+  help COMMAND             all options of a command
+
+  --help, -h               this text
+  --version                the version
+
+DATA is a file, or - for standard input: CSV, TSV, or .npy (float64 or float32).
+
+Example:
+  gaussmix fit flowers.csv -k 3 -o model.json
+  gaussmix predict model.json flowers.csv -o labels.csv
+
+Exit codes: 0 done, 1 bad input or failure, 2 wrong usage, 130 interrupted.
+`;
+
+const DATA_HELP = `DATA is a file, or - for standard input:
+  CSV or TSV   commas, semicolons or tabs, quoted cells; a first row with text in a used column
+               is taken as the header; blank lines are skipped; numbers have a decimal point
+  .npy         float64 or float32, little-endian, C order, one or two dimensions
+
+COLUMNS is a list such as  eruptions,waiting  or  1,3-5 : names from the header, numbers from 1,
+ranges of numbers. A name with a comma goes in double quotes.`;
+
+const MESSAGES_HELP = `  -q, --quiet            no progress and no notes on standard error
+  -h, --help             this text`;
+
+export const COMMAND_HELP: Readonly<Record<CommandName, string>> = {
+  fit: `Usage: gaussmix fit DATA -k K [options]
+
+Fits a mixture of K Gaussians and prints a summary. Log-likelihoods are in nats.
+
+  -k, --components K     number of components (required)
+  --covariance TYPE      full (default), tied, diag or spherical
+                         (VVV, EEE, VVI and VII mean the same)
+  --init START           kmeans (default), k-means++, random, random-from-data, or a JSON file:
+                         { "weights": [...], "means": [[...]], "covariances": [[[...]]] } or a saved model
+  --n-init R             runs from different starts, the best is kept (1)
+  --max-iterations M     most iterations of a run (500)
+  --tolerance T          stop when the mean log-likelihood per row changes by less (1e-5)
+  --regularization R     added to the diagonal of the covariances, in squared units of the data;
+                         auto (default) is 1e-6 of each column's variance
+  --seed S               seed of the random numbers (0)
+  --columns COLUMNS      columns to use (all)
+  --weights COLUMN       column with a weight for each row; it is no feature. The criteria and the
+                         total log-likelihood count a row of weight 2 as two rows
+  --missing error        what to do with missing cells: refuse them (the only choice in this version)
+  -o, --output FILE      save the model as JSON
+  --json                 print the model with its criteria as one JSON object, not a summary
+  -v, --verbose          print each iteration on standard error
+${MESSAGES_HELP}
+
+${DATA_HELP}
+
+Ctrl-C stops after the current iteration: the model so far is printed (and saved, with -o), and the
+exit code is 130. Ctrl-C a second time quits at once.
+
+Examples:
+  gaussmix fit faithful.csv -k 2
+  gaussmix fit iris.csv -k 3 --columns 1-4 --covariance tied --n-init 5 -o iris.json
+`,
+  predict: `Usage: gaussmix predict MODEL.json DATA [options]
+
+Prints CSV with the header "label": the most probable component of each row, from 0.
+
+  --proba                also the probability of each component: columns p0, p1, ...
+  --columns COLUMNS      columns to use, in the model's order
+  -o, --output FILE      write to a file
+${MESSAGES_HELP}
+
+Without --columns the columns are chosen by the names in the model if the header of DATA has them all,
+otherwise all columns are used, by position.
+
+${DATA_HELP}
+
+Example:
+  gaussmix predict iris.json iris.csv --proba
+`,
+  score: `Usage: gaussmix score MODEL.json DATA [options]
+
+Prints the log-likelihood of the rows under the model, in nats, and the criteria BIC, AIC and ICL.
+
+  --samples              print the log-density of each row instead, as CSV with the header "log_density"
+  --columns COLUMNS      columns to use, in the model's order
+  --json                 print one JSON object: logLikelihood (mean per row), total, nSamples, bic, aic, icl
+                         (with --samples also samples, the log-densities)
+${MESSAGES_HELP}
+
+Without --columns the columns are chosen by the names in the model if the header of DATA has them all,
+otherwise all columns are used, by position.
+
+${DATA_HELP}
+
+Example:
+  gaussmix score iris.json iris.csv
+`,
+  sample: `Usage: gaussmix sample MODEL.json -n N [options]
+
+Draws N random rows and prints them as CSV: the features, then "label", the component each came from.
+
+  -n, --number N         how many rows (required)
+  --seed S               seed of the random numbers (0)
+  -o, --output FILE      write to a file
+${MESSAGES_HELP}
+
+Example:
+  gaussmix sample iris.json -n 1000 --seed 7 -o more.csv
+`,
+};

@@ -1,0 +1,286 @@
+// CSV and TSV: text to rows of numbers, block by block, with every defect named by line and column.
+// Must not hold the text of more than a block, nor guess a value that is not there.
+import { Readable } from 'node:stream';
+import Papa from 'papaparse';
+import type { ByteSource } from './bytes.ts';
+import { cellKind, cellNumber } from './cells.ts';
+import { columnLabel, columnsArgument, hasAllNames, resolveColumns, type Selection } from './columns.ts';
+import { Failure, plural, quote } from './failure.ts';
+import { GrowingVector, type Table } from './table.ts';
+
+/** Tabs and semicolons hardly stand in numbers or unquoted names; commas do (1,5). So they are tried first. */
+const DELIMITERS = ['\t', ';', ','];
+/** How much text is looked at to find the delimiter, in bytes. */
+const SNIFFED_BYTES = 1 << 16;
+/** A row longer than this is an unclosed quote, not a row (in characters). */
+const LONGEST_ROW = 1 << 26;
+
+/**
+ * Reads a table of numbers.
+ *
+ * @param selection the columns to use
+ * @throws Failure naming the source, the line (from 1, as in an editor) and the column: ragged rows, missing cells,
+ * text, infinite numbers, unclosed quotes; no rows at all
+ */
+export async function readCsv(source: ByteSource, selection: Selection): Promise<Table> {
+  const text = await decode(source);
+  const { value: first } = await text.next();
+  if (first === undefined || first.trim() === '') throw new Failure(`${source.name} is empty`);
+  if (first.includes('\0')) throw new Failure(`${source.name} is neither text nor a .npy file`);
+  const newline = first.includes('\n') || !first.includes('\r') ? '\n' : '\r';
+  const delimiter = findDelimiter(first, newline);
+  const reader = new RowReader(source.name, selection, newline, delimiter);
+  await parseText(prepend(first, text), { newline, delimiter }, reader);
+  return reader.table();
+}
+
+/** The text of a source: UTF-8, or UTF-16 with a byte order mark; the mark is left out. */
+async function decode(source: ByteSource): Promise<AsyncIterator<string>> {
+  const start = await source.peek(SNIFFED_BYTES);
+  const encoding =
+    start[0] === 0xff && start[1] === 0xfe
+      ? 'utf-16le'
+      : start[0] === 0xfe && start[1] === 0xff
+        ? 'utf-16be'
+        : 'utf-8';
+  const decoder = new TextDecoder(encoding);
+  async function* pieces(): AsyncGenerator<string> {
+    for (let block = await source.block(); block !== undefined; block = await source.block()) {
+      yield decoder.decode(block, { stream: true });
+    }
+    yield decoder.decode();
+  }
+  return pieces();
+}
+
+async function* prepend(first: string, rest: AsyncIterator<string>): AsyncGenerator<string> {
+  yield first;
+  for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value;
+}
+
+/** The first delimiter that gives each of the first rows the same number of cells, more than one. */
+export function findDelimiter(text: string, newline: '\n' | '\r'): string {
+  let most = { cells: 1, delimiter: ',' };
+  for (const delimiter of DELIMITERS) {
+    // The last row may be cut off.
+    const preview = Papa.parse<string[]>(text, { delimiter, newline, preview: 11 }).data;
+    const rows = (preview.length > 1 ? preview.slice(0, -1) : preview).filter((row) => !isBlank(row));
+    const cells = rows[0]?.length ?? 1;
+    if (cells > 1 && rows.every((row) => row.length === cells)) return delimiter;
+    if (cells > most.cells) most = { cells, delimiter };
+  }
+  return most.delimiter;
+}
+
+function parseText(
+  text: AsyncGenerator<string>,
+  format: { newline: '\n' | '\r'; delimiter: string },
+  reader: RowReader,
+): Promise<void> {
+  async function* watched(): AsyncGenerator<string> {
+    for await (const piece of text) {
+      reader.expect(piece);
+      yield piece;
+    }
+  }
+  const stream = Readable.from(watched(), { objectMode: true, highWaterMark: 1 });
+  return new Promise((resolve, reject) => {
+    Papa.parse<string[]>(stream, {
+      ...format,
+      skipEmptyLines: false,
+      chunk: ({ data, errors }) => {
+        reader.rows(data, errors);
+      },
+      complete: () => resolve(),
+      error: (error: unknown) => {
+        stream.destroy();
+        reject(error);
+      },
+    });
+  });
+}
+
+function isBlank(row: readonly string[]): boolean {
+  return row.length === 1 && row[0].trim() === '';
+}
+
+/** Takes rows of cells, in order, and keeps their numbers. */
+class RowReader {
+  readonly #source: string;
+  readonly #selection: Selection;
+  readonly #newline: string;
+  readonly #delimiter: string;
+  readonly #values: GrowingVector = new GrowingVector();
+  readonly #weights: GrowingVector = new GrowingVector();
+  #count = 0;
+  /** Of the row being read, from 1: rows may span several lines. */
+  #line = 1;
+  #firstLine = 1;
+  #width = 0;
+  #header: readonly string[] | undefined;
+  #features: readonly number[] = [];
+  #weight: number | undefined;
+  #byModelNames = false;
+  #quotes = false;
+  #pending = 0;
+
+  constructor(source: string, selection: Selection, newline: string, delimiter: string) {
+    this.#source = source;
+    this.#selection = selection;
+    this.#newline = newline;
+    this.#delimiter = delimiter;
+  }
+
+  /** Is told of each piece of text before its rows come. */
+  expect(piece: string): void {
+    this.#quotes ||= piece.includes('"');
+    this.#pending += piece.length;
+  }
+
+  rows(rows: readonly string[][], errors: readonly Papa.ParseError[]): void {
+    if (rows.length > 0) this.#pending = 0;
+    else if (this.#pending > LONGEST_ROW) {
+      throw this.#failure('a quoted cell begins here (or in this row) and is never closed');
+    }
+    const broken = new Map(errors.filter(({ type }) => type === 'Quotes').map((e) => [e.row, e.code]));
+    for (let i = 0; i < rows.length; i++) {
+      const row = rows[i];
+      if (broken.size > 0 && broken.has(i)) {
+        const closed = broken.get(i) === 'InvalidQuotes' ? 'has text after its closing quote' : 'is never closed';
+        throw this.#failure(`a quoted cell ${closed} (a quote within quotes is written twice)`);
+      }
+      if (!(row.length <= 1 && isBlank(row))) this.#row(row, rows, i);
+      this.#line += 1 + (this.#quotes ? this.#breaks(row) : 0);
+    }
+  }
+
+  #row(row: readonly string[], rows: readonly string[][], index: number): void {
+    if (this.#width === 0) {
+      this.#begin(row);
+      if (this.#header) return;
+    }
+    if (row.length !== this.#width) {
+      throw this.#failure(
+        `${plural(row.length, 'cell')}, but line ${this.#firstLine} has ${this.#width}: every row must have as many`,
+      );
+    }
+    const features = this.#features;
+    for (let i = 0; i < features.length; i++) {
+      const value = cellNumber(row[features[i]]);
+      if (value !== value) throw this.#badCell(row, features[i], rows.slice(index));
+      this.#values.push(value);
+    }
+    if (this.#weight !== undefined) this.#weights.push(this.#weightOf(row, this.#weight));
+    this.#count++;
+  }
+
+  /** The first row decides whether there is a header, and which columns are used. */
+  #begin(row: readonly string[]): void {
+    const names = row.map((cell) => cell.trim());
+    const selection = this.#selection;
+    this.#width = row.length;
+    this.#firstLine = this.#line;
+    this.#header = this.#isHeader(names) ? names : undefined;
+    const columns = resolveColumns(selection, this.#source, row.length, this.#header);
+    this.#features = columns.features;
+    this.#weight = columns.weight;
+    this.#byModelNames = columns.byModelNames;
+  }
+
+  /** A header has text in a column that is used, or the names that are asked for. */
+  #isHeader(names: readonly string[]): boolean {
+    const { model, columns } = this.#selection;
+    if (columns === undefined && model?.featureNames && hasAllNames(names, model.featureNames)) return true;
+    const used = usedColumns(this.#selection, this.#source, names);
+    return used.some((column) => cellKind(names[column]) === 'text');
+  }
+
+  #weightOf(row: readonly string[], column: number): number {
+    const value = cellNumber(row[column]);
+    if (value !== value) throw this.#badCell(row, column, [row]);
+    if (value < 0) throw this.#failure(`${this.#label(column)}: the weight ${value} is negative`);
+    return value;
+  }
+
+  #badCell(row: readonly string[], column: number, block: readonly (readonly string[])[]): Failure {
+    const cell = row[column];
+    const at = this.#label(column);
+    switch (cellKind(cell)) {
+      case 'missing': {
+        const spelling = cell.trim() === '' ? 'the cell is empty' : `${quote(cell.trim())} is a missing value`;
+        return this.#failure(`${at}: ${spelling}; remove the rows with missing values, or fill them`);
+      }
+      case 'infinite':
+        return this.#failure(`${at}: ${quote(cell.trim())} is not finite`);
+      default:
+        return this.#failure(`${at}: ${quote(cell.trim())} is not a number${this.#advice(cell, column, block)}`);
+    }
+  }
+
+  /** How to go on after a text cell: leave the columns with text out, by a ready argument. */
+  #advice(cell: string, column: number, block: readonly (readonly string[])[]): string {
+    if (this.#delimiter !== ',' && /^\s*[+-]?\d+,\d+\s*$/.test(cell)) {
+      return '; write decimal commas as points';
+    }
+    if (column === this.#weight) return '; weights must be numbers';
+    const numeric = this.#features.filter(
+      (feature) => feature !== column && block.every((row) => cellKind(row[feature] ?? '') !== 'text'),
+    );
+    if (numeric.length === 0) return '';
+    return `; to use the columns of numbers: ${columnsArgument(numeric, this.#header)}`;
+  }
+
+  #label(column: number): string {
+    return columnLabel(column, this.#header);
+  }
+
+  #failure(message: string): Failure {
+    return new Failure(`${this.#source}, line ${this.#line}: ${message}`);
+  }
+
+  #breaks(row: readonly string[]): number {
+    let breaks = 0;
+    for (const cell of row) {
+      let at = cell.indexOf(this.#newline);
+      for (; at >= 0; at = cell.indexOf(this.#newline, at + 1)) breaks++;
+    }
+    return breaks;
+  }
+
+  table(): Table {
+    if (this.#count === 0) throw new Failure(`${this.#source} has a header, but no rows of data`);
+    const { model, columns } = this.#selection;
+    const notes: string[] = [];
+    const wanted = model?.featureNames;
+    if (wanted && columns === undefined && this.#header && !this.#byModelNames) {
+      const absent = wanted.filter((name) => !this.#header?.includes(name)).map(quote);
+      notes.push(
+        `the header of ${this.#source} does not have the model's columns (${absent.join(', ')}): they are taken by position`,
+      );
+    }
+    const names = this.#header && this.#features.map((column) => (this.#header as string[])[column]);
+    const distinct = names?.every((name, i) => name !== '' && names.indexOf(name) === i);
+    return {
+      data: this.#values.take(),
+      rows: this.#count,
+      columns: this.#features.length,
+      names: distinct ? names : undefined,
+      weights: this.#weight === undefined ? undefined : this.#weights.take(),
+      notes,
+    };
+  }
+}
+
+/** The columns that a first row of unknown kind would have in use: as data if that is possible, else as a header. */
+function usedColumns(selection: Selection, source: string, row: readonly string[]): readonly number[] {
+  const used = (header?: readonly string[]): number[] => {
+    const { model: _, ...own } = selection;
+    const { features, weight } = resolveColumns(own, source, row.length, header);
+    return weight === undefined ? [...features] : [...features, weight];
+  };
+  try {
+    return used();
+  } catch {
+    return used(row);
+  }
+}

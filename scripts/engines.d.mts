@@ -1,0 +1,3 @@
+export const NODE_VERSIONS: readonly number[];
+export const supported: boolean;
+export function installNode(version: number): string;

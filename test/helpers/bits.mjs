@@ -1,0 +1,40 @@
+// Fits many mixtures with the built library and prints a hash of every bit of the results.
+// Run by engines.test.ts on several engines. Must stay plain JavaScript with integer-made data.
+import { createHash } from 'node:crypto';
+
+const { GaussianMixture } = await import(new URL('../../dist/index.js', import.meta.url).href);
+
+/** Rows from integer arithmetic and exact divisions: the same doubles on every engine. */
+function rows(n, d, k, seed) {
+  const data = new Float64Array(n * d);
+  let state = seed;
+  const next = () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 4294967296;
+  };
+  for (let i = 0; i < n; i++) {
+    // The sum of four uniform numbers is bell-shaped enough.
+    for (let j = 0; j < d; j++) data[i * d + j] = next() + next() + next() + next() + ((i % k) * (j + 2)) / 2;
+  }
+  return { data, shape: [n, d] };
+}
+
+const hash = createHash('sha256');
+for (const [n, d, k] of [[500, 2, 3], [137, 1, 2], [9000, 5, 4], [300, 12, 3], [70000, 3, 2]]) {
+  const data = rows(n, d, k, n + d);
+  const sampleWeight = Float64Array.from({ length: n }, (_, i) => (i % 3) / 2);
+  for (const covarianceType of ['full', 'tied', 'diag', 'spherical']) {
+    for (const initialization of ['kmeans', 'k-means++', 'random', 'random-from-data']) {
+      const options = { nComponents: k, covarianceType, initialization, seed: 7, maxIterations: 15 };
+      for (const extra of [{}, { sampleWeight, nInit: 2 }]) {
+        const model = GaussianMixture.fit(data, { ...options, ...extra });
+        hash.update(JSON.stringify(model));
+        hash.update(model.predictProba(rows(50, d, k, 3)).data);
+        hash.update(model.mahalanobis(rows(50, d, k, 3)).data);
+        hash.update(model.sample(20, { seed: 5 }).data.data);
+        hash.update(JSON.stringify([model.bic(data), model.icl(data)]));
+      }
+    }
+  }
+}
+console.log(hash.digest('hex'));
