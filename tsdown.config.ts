@@ -20,6 +20,7 @@ const commandLine: UserConfig = {
   target: 'node20',
   dts: false,
   clean: false,
+  fixedExtension: false,
   plugins: [
     {
       name: 'library-beside',

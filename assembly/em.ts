@@ -15,6 +15,7 @@ import {
   TIED,
   tiedOffset,
   tileRows,
+  tileStride,
   triangle,
   whitenedOffset,
 } from './layout';
@@ -48,13 +49,13 @@ function logDensityTile(
   factorsPtr: usize,
   workspacePtr: usize,
 ): void {
-  const tile = tileRows(d);
-  const tileBytes = (<usize>tile) << 3;
+  const stride = tileStride(d);
+  const tileBytes = (<usize>stride) << 3;
   const panelBytes = (<usize>d) << 6;
   const rowBytes = (<usize>d) << 3;
-  const maximumPtr = workspacePtr + maximumOffset(k, tile);
-  const centredPtr = workspacePtr + centredOffset(k, tile);
-  const whitenedPtr = workspacePtr + whitenedOffset(k, d, tile);
+  const maximumPtr = workspacePtr + maximumOffset(k, stride);
+  const centredPtr = workspacePtr + centredOffset(k, stride);
+  const whitenedPtr = workspacePtr + whitenedOffset(k, d, stride);
   const factorBytes = (<usize>factorSize(form, d)) << 3;
   const firstFactor = factorsPtr + ((<usize>k) << 3);
   const referencePtr = firstFactor + factorBytes;
@@ -137,10 +138,10 @@ function addTile(
   statisticsPtr: usize,
   workspacePtr: usize,
 ): void {
-  const tile = tileRows(d);
-  const tileBytes = (<usize>tile) << 3;
+  const stride = tileStride(d);
+  const tileBytes = (<usize>stride) << 3;
   const rowBytes = (<usize>d) << 3;
-  const scaledPtr = workspacePtr + centredOffset(k, tile);
+  const scaledPtr = workspacePtr + centredOffset(k, stride);
   const nkPtr = statisticsPtr + 16;
   const sumXPtr = nkPtr + ((<usize>k) << 3);
   const sumXXPtr = sumXPtr + <usize>k * rowBytes;
@@ -197,13 +198,14 @@ export function accumulate(
   const bad = validBlock(form, n, d, k);
   if (bad) return bad;
   const tile = tileRows(d);
-  const tileBytes = (<usize>tile) << 3;
-  const maximumPtr = workspacePtr + maximumOffset(k, tile);
-  const rowSumPtr = workspacePtr + rowSumOffset(k, tile);
-  const rootWeightPtr = workspacePtr + rootWeightOffset(k, tile);
+  const stride = tileStride(d);
+  const tileBytes = (<usize>stride) << 3;
+  const maximumPtr = workspacePtr + maximumOffset(k, stride);
+  const rowSumPtr = workspacePtr + rowSumOffset(k, stride);
+  const rootWeightPtr = workspacePtr + rootWeightOffset(k, stride);
   // The short cut for TIED pays while pairs of components are fewer than elements of the covariances saved.
   const pairwise = form == TIED && d > 2 && k > 1 && k <= d * d && !likelihoodOnly;
-  const offsetsPtr = workspacePtr + tiedOffset(k, d, tile);
+  const offsetsPtr = workspacePtr + tiedOffset(k, d, stride);
   const rawPtr = offsetsPtr + ((<usize>(k * d)) << 3);
   const blockNkPtr = rawPtr + ((<usize>(k * d)) << 3);
   const pairsPtr = blockNkPtr + ((<usize>k) << 3);
@@ -239,7 +241,7 @@ export function accumulate(
       if (weighted) fillRootWeights(weightsPtr ? tileWeights : 0, rootWeightPtr, used, rows);
       addTiedStatistics(
         workspacePtr,
-        workspacePtr + centredOffset(k, tile),
+        workspacePtr + centredOffset(k, stride),
         weighted ? rootWeightPtr : 0,
         offsetsPtr,
         rows,
@@ -284,7 +286,8 @@ export function accumulateResponsibilities(
   const bad = validBlock(form, n, d, k);
   if (bad) return bad;
   const tile = tileRows(d);
-  const tileBytes = (<usize>tile) << 3;
+  const stride = tileStride(d);
+  const tileBytes = (<usize>stride) << 3;
   let count: f64 = 0;
   for (let start = 0; start < n; start += tile) {
     const used = min(tile, n - start);
@@ -325,10 +328,11 @@ export function eStep(
   const bad = validBlock(form, n, d, k);
   if (bad) return bad;
   const tile = tileRows(d);
-  const tileBytes = (<usize>tile) << 3;
-  const maximumPtr = workspacePtr + maximumOffset(k, tile);
-  const rowSumPtr = workspacePtr + rowSumOffset(k, tile);
-  const normPtr = workspacePtr + rootWeightOffset(k, tile);
+  const stride = tileStride(d);
+  const tileBytes = (<usize>stride) << 3;
+  const maximumPtr = workspacePtr + maximumOffset(k, stride);
+  const rowSumPtr = workspacePtr + rowSumOffset(k, stride);
+  const normPtr = workspacePtr + rootWeightOffset(k, stride);
   for (let start = 0; start < n; start += tile) {
     const used = min(tile, n - start);
     const rows = (used + PANEL - 1) & -PANEL;

@@ -24,6 +24,14 @@ export function tileRows(d: i32): i32 {
   return d <= 8 ? 128 : d <= 32 ? 64 : 32;
 }
 
+/**
+ * Doubles between rows of a tile's arrays: an odd number of cache lines, because distances that are powers of two
+ * make the lines of a column compete for the same few places of the cache.
+ */
+export function tileStride(d: i32): i32 {
+  return tileRows(d) + 8;
+}
+
 /** Packed lower triangle of a D x D matrix. */
 export function triangle(d: i32): i32 {
   return (d * (d + 1)) >> 1;
@@ -61,7 +69,7 @@ export function factorsCount(form: i32, d: i32, k: i32): i32 {
 
 /** Doubles of scratch for one tile and one factorisation; see the offsets below. */
 export function workspaceCount(form: i32, d: i32, k: i32): i32 {
-  const tile = tileRows(d);
+  const tile = tileStride(d);
   const tileWork = k * tile + 4 * tile + 2 * d * tile + 2 * k;
   const factorWork = 2 * d * d + 2 * d;
   const tiedWork = form == TIED ? 2 * k * d + triangle(k) + 2 * k + 8 : 0;

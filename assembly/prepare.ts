@@ -25,20 +25,28 @@ function storeFactor(inversePtr: usize, targetPtr: usize, d: i32): f64 {
   return logDeterminant;
 }
 
-/** factor[j] = 1 / (2 sqrt(variance_j)); returns sum_j log(1 / sqrt(variance_j)), NaN when one is not positive. */
-function storeDiagonal(variancePtr: usize, floorPtr: usize, targetPtr: usize, d: i32): f64 {
-  let logDeterminant: f64 = 0;
+/**
+ * factor[j] = 1 / (2 sqrt(variance_j)) for j up to the first variance that is not finite and above its floor.
+ * Returns 0, or 1 + that j.
+ */
+function storeDiagonal(variancePtr: usize, floorPtr: usize, targetPtr: usize, d: i32): i32 {
   for (let feature = 0; feature < d; feature++) {
     const at = (<usize>feature) << 3;
     const variance = load<f64>(variancePtr + at);
     const floor: f64 = floorPtr ? load<f64>(floorPtr + at) : 0;
-    if (!(variance > floor && variance < Infinity)) return NaN;
     const root = 1 / sqrt(variance);
-    if (root == Infinity) return NaN;
+    // Written so that NaN fails; a subnormal variance may have an infinite reciprocal root.
+    if (!(variance > floor && variance < Infinity && root < Infinity)) return 1 + feature;
     store<f64>(targetPtr + at, 0.5 * root);
-    logDeterminant += log(root);
   }
-  return logDeterminant;
+  return 0;
+}
+
+/** sum_j log(2 factor_j), the log-determinant of a diagonal precision Cholesky factor. */
+function diagonalLogDeterminant(factorPtr: usize, d: i32): f64 {
+  let sum: f64 = 0;
+  for (let feature = 0; feature < d; feature++) sum += log(2 * load<f64>(factorPtr + ((<usize>feature) << 3)));
+  return sum;
 }
 
 /** halfLogConst = (log weight + log-determinant - D/2 ln 2 pi) / 2; a weight of 0 gives -Infinity. */
@@ -86,7 +94,7 @@ function whitenMeans(
  * Factors of a mixture: per component halfLogConst and the precision Cholesky factor (U U^T = C^-1), halved so
  * that half the log-density is halfLogConst - |U^T (x - m) / 2|^2.
  *
- * weights (K), means (K, D), covariances (see covarianceCount), floor (D, or 0: none): a pivot or variance not
+ * weights (K), means (K, D), covariances (see covarianceCount), floor (D; SPHERICAL: 1; or 0: none): a pivot or variance not
  * above the floor counts as singular. status (K, i32): per component 0, or 1 + j where feature j is the first
  * whose pivot failed (TIED: all K alike). Returns how many components failed; their factors are not usable.
  * O(K D^3). Source: Cholesky factorisation and inversion by forward substitution, as in any textbook.
@@ -113,26 +121,13 @@ export function prepare(
   let failed = 0;
   for (let component = 0; component < k; component++) {
     const at = (<usize>component) << 3;
-    if (form == SPHERICAL) {
-      const floor: f64 = floorPtr ? load<f64>(floorPtr) : 0;
-      const variance = load<f64>(covariancesPtr + at);
-      const root = 1 / sqrt(variance);
-      failed = variance > floor && variance < Infinity && root < Infinity ? 0 : 1;
-      store<f64>(firstFactor + at, 0.5 * root);
-      logDeterminant = failed ? 0 : <f64>d * log(root);
-    } else if (form == DIAG) {
+    if (form <= DIAG) {
+      // SPHERICAL is one variance that counts D times.
+      const features = form == DIAG ? d : 1;
       const offset = <usize>component * factorBytes;
-      logDeterminant = storeDiagonal(covariancesPtr + offset, floorPtr, firstFactor + offset, d);
-      failed = 0;
-      if (logDeterminant != logDeterminant) {
-        failed = 1;
-        while (
-          failed < d &&
-          load<f64>(covariancesPtr + offset + (<usize>(failed - 1) << 3)) >
-            (floorPtr ? load<f64>(floorPtr + (<usize>(failed - 1) << 3)) : 0)
-        )
-          failed++;
-      }
+      failed = storeDiagonal(covariancesPtr + offset, floorPtr, firstFactor + offset, features);
+      logDeterminant = failed ? 0 : diagonalLogDeterminant(firstFactor + offset, features);
+      if (form == SPHERICAL) logDeterminant *= <f64>d;
     } else if (form == FULL || component == 0) {
       const offset = form == FULL ? <usize>component : 0;
       failed = cholesky(covariancesPtr + offset * matrixBytes, choleskyPtr, floorPtr, d);

@@ -12,7 +12,7 @@ export function cellNumber(cell: string): number {
   const first = cell.charCodeAt(0);
   // Unary plus also takes blanks for 0, and 0x10, 0b1 and 0o7 for numbers: those that may be so are looked at closely.
   if (first >= 49 && first <= 57) return finite(value);
-  if ((first === 45 || first === 46) && value === value) return finite(value);
+  if ((first === 45 || first === 46) && !Number.isNaN(value)) return finite(value);
   return DECIMAL.test(cell.trim()) ? finite(value) : Number.NaN;
 }
 

@@ -6,6 +6,16 @@ export class Failure extends Error {
   readonly exitCode: number = 1;
 }
 
+/** What the library refuses, with its code; it comes from the thread of the fit, where its own error cannot. */
+export class Refused extends Failure {
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
 /** Wrong usage: exit code 2, with a pointer to the help. */
 export class UsageError extends Failure {
   override readonly exitCode: number = 2;

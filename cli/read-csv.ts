@@ -146,7 +146,8 @@ class RowReader {
     for (let i = 0; i < rows.length; i++) {
       const row = rows[i];
       if (broken.size > 0 && broken.has(i)) {
-        const closed = broken.get(i) === 'InvalidQuotes' ? 'has text after its closing quote' : 'is never closed';
+        const closed =
+          broken.get(i) === 'InvalidQuotes' ? 'has text after its closing quote' : 'is never closed';
         throw this.#failure(`a quoted cell ${closed} (a quote within quotes is written twice)`);
       }
       if (!(row.length <= 1 && isBlank(row))) this.#row(row, rows, i);
@@ -167,7 +168,7 @@ class RowReader {
     const features = this.#features;
     for (let i = 0; i < features.length; i++) {
       const value = cellNumber(row[features[i]]);
-      if (value !== value) throw this.#badCell(row, features[i], rows.slice(index));
+      if (Number.isNaN(value)) throw this.#badCell(row, features[i], rows.slice(index));
       this.#values.push(value);
     }
     if (this.#weight !== undefined) this.#weights.push(this.#weightOf(row, this.#weight));
@@ -197,7 +198,7 @@ class RowReader {
 
   #weightOf(row: readonly string[], column: number): number {
     const value = cellNumber(row[column]);
-    if (value !== value) throw this.#badCell(row, column, [row]);
+    if (Number.isNaN(value)) throw this.#badCell(row, column, [row]);
     if (value < 0) throw this.#failure(`${this.#label(column)}: the weight ${value} is negative`);
     return value;
   }
@@ -207,13 +208,16 @@ class RowReader {
     const at = this.#label(column);
     switch (cellKind(cell)) {
       case 'missing': {
-        const spelling = cell.trim() === '' ? 'the cell is empty' : `${quote(cell.trim())} is a missing value`;
+        const spelling =
+          cell.trim() === '' ? 'the cell is empty' : `${quote(cell.trim())} is a missing value`;
         return this.#failure(`${at}: ${spelling}; remove the rows with missing values, or fill them`);
       }
       case 'infinite':
         return this.#failure(`${at}: ${quote(cell.trim())} is not finite`);
       default:
-        return this.#failure(`${at}: ${quote(cell.trim())} is not a number${this.#advice(cell, column, block)}`);
+        return this.#failure(
+          `${at}: ${quote(cell.trim())} is not a number${this.#advice(cell, column, block)}`,
+        );
     }
   }
 
@@ -265,6 +269,7 @@ class RowReader {
       rows: this.#count,
       columns: this.#features.length,
       names: distinct ? names : undefined,
+      labels: this.#features.map((column) => this.#label(column)),
       weights: this.#weight === undefined ? undefined : this.#weights.take(),
       notes,
     };

@@ -1,7 +1,7 @@
 // NumPy's .npy files: float64 and float32, little-endian, C order, versions 1 to 3.
 // Must not convert anything else: what it refuses, it refuses with the line of Python that helps.
 import type { ByteSource } from './bytes.ts';
-import { resolveColumns, type Selection } from './columns.ts';
+import { columnLabel, resolveColumns, type Selection } from './columns.ts';
 import { Failure } from './failure.ts';
 import type { Table } from './table.ts';
 
@@ -37,12 +37,15 @@ export async function readNpy(source: ByteSource, selection: Selection): Promise
     throw new Failure(`${source.name} has bytes after the end of its array: it must hold one array only`);
   }
   const { features, weight } = chosen;
-  const all = weight === undefined && features.length === columns && features.every((column, i) => column === i);
+  checkValues(source, values, columns, weight === undefined ? features : [...features, weight]);
+  const all =
+    weight === undefined && features.length === columns && features.every((column, i) => column === i);
   return {
     data: all ? values : gather(values, rows, columns, features),
     rows,
     columns: features.length,
     names: undefined,
+    labels: features.map((column) => columnLabel(column, undefined)),
     weights: weight === undefined ? undefined : gather(values, rows, columns, [weight]),
     notes: [],
   };
@@ -83,7 +86,10 @@ function parseHeader(name: string, text: string): Header {
     const kind = /^>f[48]$/.test(type) ? `big-endian numbers (${type})` : `values of type ${type}`;
     throw new Failure(`${name} holds ${kind}; save it as float64: np.save(file, a.astype('<f8'))`);
   }
-  const sizes = shape.split(',').map((size) => size.trim()).filter((size) => size !== '');
+  const sizes = shape
+    .split(',')
+    .map((size) => size.trim())
+    .filter((size) => size !== '');
   const dimensions = sizes.map((size) => Number(size.replace('L', '')));
   if (dimensions.length < 1 || dimensions.length > 2) {
     throw new Failure(
@@ -92,9 +98,12 @@ function parseHeader(name: string, text: string): Header {
   }
   const [rows, columns = 1] = dimensions;
   if (fortran === 'True' && rows > 1 && columns > 1) {
-    throw new Failure(`${name} is in Fortran order; save it in C order: np.save(file, np.ascontiguousarray(a))`);
+    throw new Failure(
+      `${name} is in Fortran order; save it in C order: np.save(file, np.ascontiguousarray(a))`,
+    );
   }
-  if (rows === 0 || columns === 0) throw new Failure(`${name} has ${rows} rows and ${columns} columns: no data`);
+  if (rows === 0 || columns === 0)
+    throw new Failure(`${name} has ${rows} rows and ${columns} columns: no data`);
   return { bytesPerValue: type === '<f8' ? 8 : 4, rows, columns };
 }
 
@@ -122,6 +131,25 @@ async function readFloats(source: ByteSource, values: Float64Array): Promise<num
     values.set(part, at);
   }
   return bytes;
+}
+
+/** @throws Failure for the first value in use that is missing or infinite, as NumPy would index it */
+function checkValues(
+  source: ByteSource,
+  values: Float64Array,
+  columns: number,
+  used: readonly number[],
+): void {
+  for (let start = 0; start < values.length; start += columns) {
+    for (const column of used) {
+      const value = values[start + column];
+      if (Number.isFinite(value)) continue;
+      const what = Number.isNaN(value)
+        ? 'is nan: remove the rows with missing values, or fill them'
+        : 'is not finite';
+      throw new Failure(`${source.name}: a[${start / columns}, ${column}] ${what}`);
+    }
+  }
 }
 
 function gather(

@@ -11,8 +11,14 @@ const LATER_EXTENSIONS = /\.(parquet|arrow|arrows|feather|ipc)$/i;
 
 /** First bytes of what is often given by mistake, and what to say. */
 const OTHER_FORMATS: readonly { readonly magic: string; readonly says: string }[] = [
-  { magic: 'PAR1', says: 'is a Parquet file, which is not available in this version; convert it to CSV or .npy' },
-  { magic: 'ARROW1', says: 'is an Arrow file, which is not available in this version; convert it to CSV or .npy' },
+  {
+    magic: 'PAR1',
+    says: 'is a Parquet file, which is not available in this version; convert it to CSV or .npy',
+  },
+  {
+    magic: 'ARROW1',
+    says: 'is an Arrow file, which is not available in this version; convert it to CSV or .npy',
+  },
   { magic: '\x1f\x8b', says: 'is compressed; pipe it in: gunzip -c FILE | gaussmix ... -' },
   { magic: 'PK\x03\x04', says: 'is a zip archive (such as .xlsx or .npz); save the data as CSV or .npy' },
 ];

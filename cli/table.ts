@@ -9,6 +9,8 @@ export interface Table {
   readonly columns: number;
   /** Names of the features, where the file has a header with a name of its own for each. */
   readonly names: readonly string[] | undefined;
+  /** How messages name each feature: its place in the file, from 1, and its name. */
+  readonly labels: readonly string[];
   /** One per row, of the column chosen as the weight. */
   readonly weights: Float64Array | undefined;
   /** What a careful user should know, one sentence each. */

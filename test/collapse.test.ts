@@ -31,19 +31,49 @@ function codeOf(work: () => unknown): { code: string; message: string } {
 
 describe.each(types)('%s', (covarianceType) => {
   const cases: [string, number[][], Partial<FitOptions>][] = [
-    ['two different rows and three components', [[1, 2], [1, 2], [1, 2], [5, 1], [5, 1], [3, 9]], { nComponents: 3 }],
+    [
+      'two different rows and three components',
+      [
+        [1, 2],
+        [1, 2],
+        [1, 2],
+        [5, 1],
+        [5, 1],
+        [3, 9],
+      ],
+      { nComponents: 3 },
+    ],
     ['as many components as rows', clusters(6, 2, 2, 3), { nComponents: 6 }],
-    ['many equal rows beside a cluster', [...Array(30).fill([7, 7]), ...clusters(40, 2, 1, 4)], { nComponents: 2 }],
+    [
+      'many equal rows beside a cluster',
+      [...Array(30).fill([7, 7]), ...clusters(40, 2, 1, 4)],
+      { nComponents: 2 },
+    ],
     ['one far row', [...clusters(60, 2, 2, 5), [1e6, -1e6]], { nComponents: 3 }],
-    ['collinear rows within each cluster', [...Array(20).keys()].map((i) => (i % 2 ? [i, 2 * i] : [i, 50 - i])), { nComponents: 2 }],
-    ['integers on a small grid', [...Array(64).keys()].map((i) => [i % 4, Math.floor(i / 16)]), { nComponents: 5 }],
+    [
+      'collinear rows within each cluster',
+      [...Array(20).keys()].map((i) => (i % 2 ? [i, 2 * i] : [i, 50 - i])),
+      { nComponents: 2 },
+    ],
+    [
+      'integers on a small grid',
+      [...Array(64).keys()].map((i) => [i % 4, Math.floor(i / 16)]),
+      { nComponents: 5 },
+    ],
   ];
   for (const [name, data, extra] of cases) {
     for (const regularization of [0, 'auto', 1e-6] as const) {
       it(`${name}, regularization ${regularization}`, () => {
         for (let seed = 0; seed < 8; seed++) {
           for (const initialization of ['kmeans', 'random-from-data', 'random'] as const) {
-            const options = { nComponents: 2, ...extra, covarianceType, regularization, seed, initialization };
+            const options = {
+              nComponents: 2,
+              ...extra,
+              covarianceType,
+              regularization,
+              seed,
+              initialization,
+            };
             expectSound(GaussianMixture.fit(data, { ...options, maxIterations: 300 } as FitOptions));
           }
         }
@@ -69,7 +99,9 @@ describe.each(types)('%s', (covarianceType) => {
   it('refuses equal rows with advice', () => {
     const data = Array(20).fill([3, 4]);
     for (const regularization of [0, 'auto'] as const) {
-      const { code, message } = codeOf(() => GaussianMixture.fit(data, { nComponents: 2, covarianceType, regularization }));
+      const { code, message } = codeOf(() =>
+        GaussianMixture.fit(data, { nComponents: 2, covarianceType, regularization }),
+      );
       expect(code).toBe('DEGENERATE_DATA');
       expect(message).toMatch(/all rows are equal.*regularization/);
     }
@@ -77,7 +109,15 @@ describe.each(types)('%s', (covarianceType) => {
   });
 
   it('fits data of one row per component', () => {
-    expectSound(GaussianMixture.fit([[1, 2], [3, 5]], { nComponents: 2, covarianceType }));
+    expectSound(
+      GaussianMixture.fit(
+        [
+          [1, 2],
+          [3, 5],
+        ],
+        { nComponents: 2, covarianceType },
+      ),
+    );
   });
 });
 
@@ -88,16 +128,19 @@ it('names a constant column', () => {
   expect(message).toMatch(/column 1 has the same value in every row.*leave the column out.*regularization/);
 });
 
-it.each(['full', 'tied'] as const)('names a column that others imply (%s, regularization 0)', (covarianceType) => {
-  const data = clusters(50, 2, 2, 1).map(([a, b]) => [a, b, 2 * a - b]);
-  const { code, message } = codeOf(() =>
-    GaussianMixture.fit(data, { nComponents: 2, covarianceType, regularization: 0 }),
-  );
-  expect(code).toBe('DEGENERATE_DATA');
-  expect(message).toMatch(/column 2 is, to rounding, a linear combination/);
-  expectSound(GaussianMixture.fit(data, { nComponents: 2, covarianceType }));
-  expectSound(GaussianMixture.fit(data, { nComponents: 2, covarianceType: 'diag', regularization: 0 }));
-});
+it.each(['full', 'tied'] as const)(
+  'names a column that others imply (%s, regularization 0)',
+  (covarianceType) => {
+    const data = clusters(50, 2, 2, 1).map(([a, b]) => [a, b, 2 * a - b]);
+    const { code, message } = codeOf(() =>
+      GaussianMixture.fit(data, { nComponents: 2, covarianceType, regularization: 0 }),
+    );
+    expect(code).toBe('DEGENERATE_DATA');
+    expect(message).toMatch(/column 2 is, to rounding, a linear combination/);
+    expectSound(GaussianMixture.fit(data, { nComponents: 2, covarianceType }));
+    expectSound(GaussianMixture.fit(data, { nComponents: 2, covarianceType: 'diag', regularization: 0 }));
+  },
+);
 
 it('a component that shrinks onto one row without regularisation is floored, with a warning', () => {
   const data = [...loadExample('faithful'), [3.33333, 61.5]];
@@ -105,7 +148,13 @@ it('a component that shrinks onto one row without regularisation is floored, wit
   const model = GaussianMixture.fit(data, {
     nComponents: 2,
     regularization: 0,
-    initialization: { means: [data[0], data[last]], covariances: [[1, 0, 0, 100], [1e-8, 0, 0, 1e-8]] },
+    initialization: {
+      means: [data[0], data[last]],
+      covariances: [
+        [1, 0, 0, 100],
+        [1e-8, 0, 0, 1e-8],
+      ],
+    },
   });
   expectSound(model);
   expect(model.fitted!.warnings.join()).toMatch(/covariance of component 1 became singular/);

@@ -1,7 +1,7 @@
 // What must be true of every fit: properties of EM, invariances, weights, units, offsets, outliers.
 // Must not compare with other software (golden.test.ts) or look into the kernel (kernel/).
 import fc from 'fast-check';
-import { type FitOptions, GaussianMixture, Matrix } from 'gaussmix';
+import { type FitOptions, GaussianMixture, type Matrix } from 'gaussmix';
 import { describe, expect, it } from 'vitest';
 import { clusters, generator, loadExample } from './helpers/data.ts';
 
@@ -38,7 +38,13 @@ function spread(data: number[][]): number[] {
 }
 
 describe.each(types)('%s', (covarianceType) => {
-  const options: FitOptions = { nComponents: 3, covarianceType, regularization: 0, tolerance: 0, maxIterations: 40 };
+  const options: FitOptions = {
+    nComponents: 3,
+    covarianceType,
+    regularization: 0,
+    tolerance: 0,
+    maxIterations: 40,
+  };
 
   it('never lowers the log-likelihood with regularization 0', () => {
     fc.assert(
@@ -51,7 +57,9 @@ describe.each(types)('%s', (covarianceType) => {
           const data = clusters(120, d, 3, seed);
           const model = GaussianMixture.fit(data, { ...options, nComponents: k, initialization, seed });
           const { history, logLikelihood, warnings } = model.fitted!;
-          const repaired = warnings.some((text) => text.includes('iteration') && !text.startsWith('not converged'));
+          const repaired = warnings.some(
+            (text) => text.includes('iteration') && !text.startsWith('not converged'),
+          );
           for (let i = 1; i < history.length && !repaired; i++) {
             // A mean of 120 terms of size < 50 carries rounding of about 1e-14.
             expect(history[i]).toBeGreaterThanOrEqual(history[i - 1] - 1e-11);
@@ -144,7 +152,11 @@ describe.each(types)('%s', (covarianceType) => {
     const moved = grid.map((row) => row.map((value) => value + offset));
     for (const initialization of [undefined, 'random-from-data'] as const) {
       const fit = (data: number[][]) =>
-        GaussianMixture.fit(data, { nComponents: 3, covarianceType, ...(initialization && { initialization }) });
+        GaussianMixture.fit(data, {
+          nComponents: 3,
+          covarianceType,
+          ...(initialization && { initialization }),
+        });
       const a = fit(grid);
       const b = fit(moved);
       expect(b.fitted!.iterations).toBe(a.fitted!.iterations);
@@ -200,7 +212,8 @@ describe.each(types)('%s', (covarianceType) => {
   });
 
   it('gives the same bits again, whatever was fitted in between', () => {
-    const fit = () => JSON.stringify(GaussianMixture.fit(iris, { nComponents: 3, covarianceType, seed: 4, nInit: 3 }));
+    const fit = () =>
+      JSON.stringify(GaussianMixture.fit(iris, { nComponents: 3, covarianceType, seed: 4, nInit: 3 }));
     const first = fit();
     GaussianMixture.fit(clusters(5000, 7, 4, 1), { nComponents: 4 });
     expect(fit()).toBe(first);
@@ -209,10 +222,23 @@ describe.each(types)('%s', (covarianceType) => {
 
 describe('the loop', () => {
   it('maxIterations 0 returns the start', () => {
-    const initialization = { weights: [0.4, 0.6], means: [[2, 55], [4, 80]], covariances: [[1, 0, 0, 30], [1, 0, 0, 30]] };
+    const initialization = {
+      weights: [0.4, 0.6],
+      means: [
+        [2, 55],
+        [4, 80],
+      ],
+      covariances: [
+        [1, 0, 0, 30],
+        [1, 0, 0, 30],
+      ],
+    };
     const model = GaussianMixture.fit(faithful, { nComponents: 2, maxIterations: 0, initialization });
     expect(Array.from(model.weights)).toEqual([0.4, 0.6]);
-    expect(model.means.toArray()).toEqual([[2, 55], [4, 80]]);
+    expect(model.means.toArray()).toEqual([
+      [2, 55],
+      [4, 80],
+    ]);
     expect(model.fitted!.iterations).toBe(0);
     expect(model.fitted!.history.length).toBe(0);
     expect(model.fitted!.logLikelihood).toBe(model.score(faithful));
@@ -267,7 +293,11 @@ describe('the loop', () => {
     const precise = GaussianMixture.fit(faithful, {
       nComponents: 2,
       maxIterations: 0,
-      initialization: { weights: model.weights, means: model.means, precisions: model.covariances.map(inverse) },
+      initialization: {
+        weights: model.weights,
+        means: model.means,
+        precisions: model.covariances.map(inverse),
+      },
     });
     // Two inversions of 2 x 2 matrices of condition about 1e3.
     expect(distance(precise, model, spread(faithful))).toBeLessThan(1e-11);
@@ -275,7 +305,12 @@ describe('the loop', () => {
 
   it('every data-driven start finds the two clusters of faithful', () => {
     for (const initialization of ['kmeans', 'k-means++', 'random', 'random-from-data'] as const) {
-      const model = GaussianMixture.fit(faithful, { nComponents: 2, initialization, maxIterations: 2000, tolerance: 1e-9 });
+      const model = GaussianMixture.fit(faithful, {
+        nComponents: 2,
+        initialization,
+        maxIterations: 2000,
+        tolerance: 1e-9,
+      });
       // The maximum of the likelihood, -1130.264 (mclust, VVV with two components).
       expect(Math.abs(model.fitted!.logLikelihood * 272 + 1130.264)).toBeLessThan(0.01);
     }

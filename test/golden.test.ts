@@ -43,7 +43,12 @@ describe('scikit-learn, from the same start', () => {
     const { start, options, expected } = item;
     const initialization = { ...start, covariances: start.covariances.map((c) => c.flat()) };
     const fit = (covarianceType: (typeof aliases)[keyof typeof aliases] | keyof typeof aliases) =>
-      GaussianMixture.fit(data, { nComponents: item.nComponents, covarianceType, initialization, ...options });
+      GaussianMixture.fit(data, {
+        nComponents: item.nComponents,
+        covarianceType,
+        initialization,
+        ...options,
+      });
     const model = fit(item.covarianceType);
     const fitted = model.fitted!;
     expect(fitted.iterations).toBe(expected.iterations);

@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { GaussianMixture } from 'gaussmix';
 import { expect, it } from 'vitest';
-import { Kernel, withKernel } from '../src/kernel.ts';
+import { type Kernel, withKernel } from '../src/kernel.ts';
 import { clusters } from './helpers/data.ts';
 
 const library = new URL('../dist/index.js', import.meta.url).href;
@@ -31,16 +31,23 @@ console.log(JSON.stringify(growth));`;
 }
 
 const measurable = existsSync('/proc/self/status');
-if (!measurable) console.warn('memory.test.ts: peak memory is not measured, this system has no /proc/self/status');
+if (!measurable)
+  console.warn('memory.test.ts: peak memory is not measured, this system has no /proc/self/status');
 
-it.runIf(measurable)('a fit takes one copy of the data and at most 32 MiB; ten of 400 MB do not add up', () => {
-  const copy = 5_000_000 * 10 * 8;
-  const growth = peakGrowth(5_000_000, 10, 10);
-  for (const bytes of growth) expect((bytes - copy) / MIB).toBeLessThan(32);
-});
+it.runIf(measurable)(
+  'a fit takes one copy of the data and at most 32 MiB; ten of 400 MB do not add up',
+  () => {
+    const copy = 5_000_000 * 10 * 8;
+    const growth = peakGrowth(5_000_000, 10, 10);
+    for (const bytes of growth) expect((bytes - copy) / MIB).toBeLessThan(32);
+  },
+);
 
 it.runIf(measurable)('likewise for wide rows and for two columns', () => {
-  for (const [rows, columns] of [[800_000, 64], [12_500_000, 2]]) {
+  for (const [rows, columns] of [
+    [800_000, 64],
+    [12_500_000, 2],
+  ]) {
     const [bytes] = peakGrowth(rows, columns, 1);
     expect((bytes - rows * columns * 8) / MIB).toBeLessThan(32);
   }

@@ -17,8 +17,14 @@ function codeOf(work: () => unknown): { code: string; message: string } {
 
 const two = GaussianMixture.fromParameters({
   weights: [0.25, 0.75],
-  means: [[0, 0], [3, 1]],
-  covariances: [[1, 0.5, 0.5, 2], [4, 0, 0, 0.25]],
+  means: [
+    [0, 0],
+    [3, 1],
+  ],
+  covariances: [
+    [1, 0.5, 0.5, 2],
+    [4, 0, 0, 0.25],
+  ],
 });
 
 /** log N(x | m, C) for two features, from the closed form of the inverse. */
@@ -30,7 +36,12 @@ function logNormal(x: number[], m: number[], c: number[]): number {
 }
 
 describe('densities', () => {
-  const points = [[0, 0], [1, -2], [3, 1], [10, 10]];
+  const points = [
+    [0, 0],
+    [1, -2],
+    [3, 1],
+    [10, 10],
+  ];
   it('agree with the closed form', () => {
     const a = points.map((x) => Math.log(0.25) + logNormal(x, [0, 0], [1, 0.5, 0.5, 2]));
     const b = points.map((x) => Math.log(0.75) + logNormal(x, [3, 1], [4, 0, 0, 0.25]));
@@ -45,7 +56,11 @@ describe('densities', () => {
   });
 
   it('Mahalanobis distances are in standard deviations, not squared', () => {
-    const distances = two.mahalanobis([[3, 1], [5, 1], [3, 2]]);
+    const distances = two.mahalanobis([
+      [3, 1],
+      [5, 1],
+      [3, 2],
+    ]);
     expect(distances.shape).toEqual([3, 2]);
     expect(distances.row(0)[1]).toBe(0);
     expect(distances.row(1)[1]).toBe(1);
@@ -57,10 +72,13 @@ describe('densities', () => {
     expect(two.nParameters).toBe(11);
     // A total of size 1e5: one rounding each.
     expect(Math.abs(two.aic(faithful) - (-2 * total + 22)) / Math.abs(total)).toBeLessThan(1e-14);
-    expect(Math.abs(two.bic(faithful) - (-2 * total + 11 * Math.log(272))) / Math.abs(total)).toBeLessThan(1e-14);
+    expect(Math.abs(two.bic(faithful) - (-2 * total + 11 * Math.log(272))) / Math.abs(total)).toBeLessThan(
+      1e-14,
+    );
     const model = GaussianMixture.fit(faithful, { nComponents: 3 });
     let entropy = 0;
-    for (const row of model.predictProba(faithful)) for (const r of row) if (r > 0) entropy -= r * Math.log(r);
+    for (const row of model.predictProba(faithful))
+      for (const r of row) if (r > 0) entropy -= r * Math.log(r);
     expect(entropy).toBeGreaterThan(1);
     // r ln r from responsibilities and from log-densities: 1e-15 relative in each of 816 terms.
     expect(Math.abs(model.icl(faithful) - model.bic(faithful) - 2 * entropy)).toBeLessThan(1e-10);
@@ -89,7 +107,8 @@ describe('sampling', () => {
     const first = labels.slice(0, n / 2).reduce((a, b) => a + b, 0) / (n / 2);
     expect(Math.abs(first - 0.75)).toBeLessThan(0.007);
     const rows = [...data].filter((_, i) => labels[i] === 0);
-    const moment = (f: (row: Float64Array) => number) => rows.reduce((sum, row) => sum + f(row), 0) / rows.length;
+    const moment = (f: (row: Float64Array) => number) =>
+      rows.reduce((sum, row) => sum + f(row), 0) / rows.length;
     // 50,000 rows: standard errors up to 0.013 for second moments.
     expect(Math.abs(moment((row) => row[0]))).toBeLessThan(0.03);
     expect(Math.abs(moment((row) => row[0] * row[1]) - 0.5)).toBeLessThan(0.06);
@@ -142,20 +161,126 @@ describe('saving', () => {
 });
 
 describe('parameters', () => {
-  const p = { weights: [0.5, 0.5], means: [[0, 0], [1, 1]], covariances: [[1, 0, 0, 1], [1, 0, 0, 1]] };
+  const p = {
+    weights: [0.5, 0.5],
+    means: [
+      [0, 0],
+      [1, 1],
+    ],
+    covariances: [
+      [1, 0, 0, 1],
+      [1, 0, 0, 1],
+    ],
+  };
   it.each([
-    ['weights that do not sum to one', { ...p, weights: [0.5, 0.4] }, 'INVALID_PARAMETERS', /sum to 0\.9.*must sum to 1/],
+    [
+      'weights that do not sum to one',
+      { ...p, weights: [0.5, 0.4] },
+      'INVALID_PARAMETERS',
+      /sum to 0\.9.*must sum to 1/,
+    ],
     ['a negative weight', { ...p, weights: [1.5, -0.5] }, 'INVALID_PARAMETERS', /weights\[1\] is -0\.5/],
     ['too few weights', { ...p, weights: [1] }, 'INVALID_PARAMETERS', /1 elements.*2 means/],
-    ['NaN in means', { ...p, means: [[0, Number.NaN], [1, 1]] }, 'MISSING_VALUE', /means: row 0, column 1/],
-    ['too few covariances', { ...p, covariances: [[1, 0, 0, 1]] }, 'INVALID_PARAMETERS', /covariances must be an array of 2/],
-    ['a covariance of another size', { ...p, covariances: [[1], [1, 0, 0, 1]] }, 'INVALID_PARAMETERS', /covariances\[0\] is 1 x 1/],
-    ['an asymmetric covariance', { ...p, covariances: [[1, 0.5, 0, 1], [1, 0, 0, 1]] }, 'NOT_POSITIVE_DEFINITE', /covariances\[0\] is not symmetric: element \[1\]\[0\] is 0/],
-    ['an indefinite covariance', { ...p, covariances: [[1, 0, 0, 1], [1, 2, 2, 1]] }, 'NOT_POSITIVE_DEFINITE', /covariances\[1\] is not positive definite: feature 1/],
-    ['a zero variance', { ...p, covariances: [[0, 0, 0, 1], [1, 0, 0, 1]], covarianceType: 'diag' }, 'NOT_POSITIVE_DEFINITE', /covariances\[0\].*feature 0/],
-    ['a diag model with correlation', { ...p, covariances: [[1, 0.5, 0.5, 1], [1, 0, 0, 1]], covarianceType: 'diag' }, 'INVALID_PARAMETERS', /not a 'diag' covariance.*\[0\]\[1\]/],
-    ['a spherical model with two variances', { ...p, covariances: [[1, 0, 0, 1], [1, 0, 0, 2]], covarianceType: 'spherical' }, 'INVALID_PARAMETERS', /covariances\[1\].*\[1\]\[1\] is 2, not 1/],
-    ['a tied model with two covariances', { ...p, covariances: [[1, 0, 0, 1], [1, 0, 0, 2]], covarianceType: 'tied' }, 'INVALID_PARAMETERS', /covariances\[1\]/],
+    [
+      'NaN in means',
+      {
+        ...p,
+        means: [
+          [0, Number.NaN],
+          [1, 1],
+        ],
+      },
+      'MISSING_VALUE',
+      /means: row 0, column 1/,
+    ],
+    [
+      'too few covariances',
+      { ...p, covariances: [[1, 0, 0, 1]] },
+      'INVALID_PARAMETERS',
+      /covariances must be an array of 2/,
+    ],
+    [
+      'a covariance of another size',
+      { ...p, covariances: [[1], [1, 0, 0, 1]] },
+      'INVALID_PARAMETERS',
+      /covariances\[0\] is 1 x 1/,
+    ],
+    [
+      'an asymmetric covariance',
+      {
+        ...p,
+        covariances: [
+          [1, 0.5, 0, 1],
+          [1, 0, 0, 1],
+        ],
+      },
+      'NOT_POSITIVE_DEFINITE',
+      /covariances\[0\] is not symmetric: element \[1\]\[0\] is 0/,
+    ],
+    [
+      'an indefinite covariance',
+      {
+        ...p,
+        covariances: [
+          [1, 0, 0, 1],
+          [1, 2, 2, 1],
+        ],
+      },
+      'NOT_POSITIVE_DEFINITE',
+      /covariances\[1\] is not positive definite: feature 1/,
+    ],
+    [
+      'a zero variance',
+      {
+        ...p,
+        covariances: [
+          [0, 0, 0, 1],
+          [1, 0, 0, 1],
+        ],
+        covarianceType: 'diag',
+      },
+      'NOT_POSITIVE_DEFINITE',
+      /covariances\[0\].*feature 0/,
+    ],
+    [
+      'a diag model with correlation',
+      {
+        ...p,
+        covariances: [
+          [1, 0.5, 0.5, 1],
+          [1, 0, 0, 1],
+        ],
+        covarianceType: 'diag',
+      },
+      'INVALID_PARAMETERS',
+      /not a 'diag' covariance.*\[0\]\[1\]/,
+    ],
+    [
+      'a spherical model with two variances',
+      {
+        ...p,
+        covariances: [
+          [1, 0, 0, 1],
+          [1, 0, 0, 2],
+        ],
+        covarianceType: 'spherical',
+      },
+      'INVALID_PARAMETERS',
+      /covariances\[1\].*\[1\]\[1\] is 2, not 1/,
+    ],
+    [
+      'a tied model with two covariances',
+      {
+        ...p,
+        covariances: [
+          [1, 0, 0, 1],
+          [1, 0, 0, 2],
+        ],
+        covarianceType: 'tied',
+      },
+      'INVALID_PARAMETERS',
+      /covariances\[1\]/,
+    ],
     ['an unknown name', { ...p, sigma: 1 }, 'UNKNOWN_OPTION', /sigma/],
     ['nothing', undefined, 'INVALID_PARAMETERS', /weights, means, covariances/],
   ])('refuses %s', (_name, parameters, code, message) => {
@@ -165,22 +290,80 @@ describe('parameters', () => {
   });
 
   it('takes covariances flat, nested and as Matrix', () => {
-    const forms = [[2, 1, 1, 3], [[2, 1], [1, 3]], new Matrix(Float64Array.of(2, 1, 1, 3), [2, 2])];
+    const forms = [
+      [2, 1, 1, 3],
+      [
+        [2, 1],
+        [1, 3],
+      ],
+      new Matrix(Float64Array.of(2, 1, 1, 3), [2, 2]),
+    ];
     for (const form of forms) {
-      const model = GaussianMixture.fromParameters({ weights: [1], means: [[0, 0]], covariances: [form as never] });
-      expect(model.covariances[0].toArray()).toEqual([[2, 1], [1, 3]]);
+      const model = GaussianMixture.fromParameters({
+        weights: [1],
+        means: [[0, 0]],
+        covariances: [form as never],
+      });
+      expect(model.covariances[0].toArray()).toEqual([
+        [2, 1],
+        [1, 3],
+      ]);
     }
   });
 
   it('a start is checked against the data', () => {
-    const fit = (initialization: object) => () => GaussianMixture.fit(faithful, { nComponents: 2, initialization: initialization as never });
+    const fit = (initialization: object) => () =>
+      GaussianMixture.fit(faithful, { nComponents: 2, initialization: initialization as never });
     expect(codeOf(fit({ means: [[1, 2]] })).message).toMatch(/initialization\.means is 1 x 2.*must be 2 x 2/);
-    expect(codeOf(fit({ means: [[1, 2, 3], [1, 2, 3]] })).message).toMatch(/2 columns of data/);
-    expect(codeOf(fit({ means: [[1, 2], [3, 4]], weights: [1, 1] })).message).toMatch(/initialization\.weights sum to 2/);
-    expect(codeOf(fit({ means: [[1, 2], [3, 4]], covariances: [[1, 2, 2, 1], [1, 0, 0, 1]] })).message).toMatch(
-      /initialization\.covariances\[0\] is not positive definite/,
-    );
-    const both = { means: [[1, 2], [3, 4]], covariances: [[1, 0, 0, 1], [1, 0, 0, 1]], precisions: [[1, 0, 0, 1], [1, 0, 0, 1]] };
+    expect(
+      codeOf(
+        fit({
+          means: [
+            [1, 2, 3],
+            [1, 2, 3],
+          ],
+        }),
+      ).message,
+    ).toMatch(/2 columns of data/);
+    expect(
+      codeOf(
+        fit({
+          means: [
+            [1, 2],
+            [3, 4],
+          ],
+          weights: [1, 1],
+        }),
+      ).message,
+    ).toMatch(/initialization\.weights sum to 2/);
+    expect(
+      codeOf(
+        fit({
+          means: [
+            [1, 2],
+            [3, 4],
+          ],
+          covariances: [
+            [1, 2, 2, 1],
+            [1, 0, 0, 1],
+          ],
+        }),
+      ).message,
+    ).toMatch(/initialization\.covariances\[0\] is not positive definite/);
+    const both = {
+      means: [
+        [1, 2],
+        [3, 4],
+      ],
+      covariances: [
+        [1, 0, 0, 1],
+        [1, 0, 0, 1],
+      ],
+      precisions: [
+        [1, 0, 0, 1],
+        [1, 0, 0, 1],
+      ],
+    };
     expect(codeOf(fit(both)).message).toMatch(/both covariances and precisions/);
   });
 
@@ -196,10 +379,28 @@ describe('parameters', () => {
   });
 
   it('refuses data of another width, and bad rows, in every method', () => {
-    const methods = ['scoreSamples', 'score', 'predict', 'predictProba', 'mahalanobis', 'aic', 'bic', 'icl'] as const;
+    const methods = [
+      'scoreSamples',
+      'score',
+      'predict',
+      'predictProba',
+      'mahalanobis',
+      'aic',
+      'bic',
+      'icl',
+    ] as const;
     for (const method of methods) {
-      expect(codeOf(() => two[method]([[1, 2, 3]])).message).toMatch(/data has 3 columns, but the model was made for 2/);
-      expect(codeOf(() => two[method]([[1, 2], [3, Number.NaN]])).message).toMatch(/row 1, column 1/);
+      expect(codeOf(() => two[method]([[1, 2, 3]])).message).toMatch(
+        /data has 3 columns, but the model was made for 2/,
+      );
+      expect(
+        codeOf(() =>
+          two[method]([
+            [1, 2],
+            [3, Number.NaN],
+          ]),
+        ).message,
+      ).toMatch(/row 1, column 1/);
       expect(codeOf(() => two[method]([[1, 2]], { mising: 'error' } as never)).message).toMatch(/mising/);
     }
   });

@@ -1,7 +1,16 @@
 // The package as a user installs it: packed, installed into empty projects, run as ESM, CommonJS, TypeScript and
 // through Vite. Must not import from src/.
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -23,7 +32,9 @@ function run(command: string, args: string[], cwd: string = folder): string {
 
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'gaussmix-package-'));
-  const [{ filename }] = JSON.parse(run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], root));
+  const [{ filename }] = JSON.parse(
+    run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], root),
+  );
   writeFileSync(join(folder, 'package.json'), '{ "name": "user", "private": true }');
   run('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', join(folder, filename)]);
 });
@@ -85,7 +96,16 @@ export { labels, proba };
     const [bundle] = readdirSync(assets).filter((name) => name.endsWith('.js'));
     cpSync(join(assets, bundle), join(project, 'bundle.mjs'));
     // The bundle's module preload helper looks for a document only when it has something to load.
-    expect(run('node', ['-e', "globalThis.document ??= { createElement: () => ({ relList: { supports: () => true } }) }; import('./bundle.mjs')"], project)).toBe(esm);
+    expect(
+      run(
+        'node',
+        [
+          '-e',
+          "globalThis.document ??= { createElement: () => ({ relList: { supports: () => true } }) }; import('./bundle.mjs')",
+        ],
+        project,
+      ),
+    ).toBe(esm);
   });
 
   it('has the command line, which runs', () => {
@@ -117,7 +137,15 @@ await initialize(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0])).catch((error) =>
   it('ships only what it should, within its size budget', () => {
     const shipped = readdirSync(join(folder, 'node_modules/gaussmix'));
     expect(shipped.sort()).toEqual(
-      ['CHANGELOG.md', 'LICENSE', 'README.md', 'THIRD_PARTY_LICENSES.md', 'dist', 'docs', 'package.json'].sort(),
+      [
+        'CHANGELOG.md',
+        'LICENSE',
+        'README.md',
+        'THIRD_PARTY_LICENSES.md',
+        'dist',
+        'docs',
+        'package.json',
+      ].sort(),
     );
     const bundle = readFileSync(join(folder, 'node_modules/gaussmix/dist/index.js'));
     expect(gzipSync(bundle).length).toBeLessThan(60_000);

@@ -73,7 +73,12 @@ export function solveLower(factor: Rows, b: Vector): Vector {
 /** L^-1, column by column. */
 export function invertLower(factor: Rows): Rows {
   const d = factor.length;
-  const columns = factor.map((_, j) => solveLower(factor, Array.from({ length: d }, (_, i) => (i === j ? 1 : 0))));
+  const columns = factor.map((_, j) =>
+    solveLower(
+      factor,
+      Array.from({ length: d }, (_, i) => (i === j ? 1 : 0)),
+    ),
+  );
   return factor.map((_, i) => columns.map((column) => column[i]));
 }
 
@@ -102,7 +107,8 @@ export function covarianceMatrix(mixture: Mixture, component: number): Rows {
     for (let j = 0; j < d; j++) {
       if (form === FULL) matrix[i][j] = covariances[component * d * d + i * d + j];
       else if (form === TIED) matrix[i][j] = covariances[i * d + j];
-      else if (i === j) matrix[i][j] = form === DIAG ? covariances[component * d + i] : covariances[component];
+      else if (i === j)
+        matrix[i][j] = form === DIAG ? covariances[component * d + i] : covariances[component];
     }
   }
   return matrix;
@@ -251,7 +257,9 @@ export function mStep(
   const sumXX = statistics.slice(2 + k + k * d);
   const status: Vector = nk.map((count) => (count > minimumCount ? 0 : 1));
   const weights = nk.map((count) => count / total);
-  const delta = sumX.map((sum, component) => sum.map((value) => (status[component] ? 0 : value / nk[component])));
+  const delta = sumX.map((sum, component) =>
+    sum.map((value) => (status[component] ? 0 : value / nk[component])),
+  );
   const means = mixture.means.map((mean, component) => mean.map((value, j) => value + delta[component][j]));
   const covariances = [...mixture.covariances];
   if (form === TIED) {
@@ -276,7 +284,8 @@ export function mStep(
       covariances[component] = value / d;
     }
     for (let i = 0; i < d && form === DIAG; i++) {
-      covariances[component * d + i] = sumXX[component * d + i] / nk[component] - m[i] ** 2 + regularization[i];
+      covariances[component * d + i] =
+        sumXX[component * d + i] / nk[component] - m[i] ** 2 + regularization[i];
     }
     for (let i = 0; i < d && form === FULL; i++) {
       for (let j = 0; j <= i; j++) {
@@ -357,7 +366,9 @@ export function kmeansDistances(
   earlier?: Vector,
   sampleWeight?: Vector,
 ): { distances: Vector; sum: number } {
-  const distances = x.map((row, i) => Math.min(earlier ? earlier[i] : Infinity, squaredDistance(row, centre)));
+  const distances = x.map((row, i) =>
+    Math.min(earlier ? earlier[i] : Infinity, squaredDistance(row, centre)),
+  );
   const sum = distances.reduce((all, value, i) => all + (sampleWeight ? sampleWeight[i] : 1) * value, 0);
   return { distances, sum };
 }

@@ -20,7 +20,13 @@ function rows(n, d, k, seed) {
 }
 
 const hash = createHash('sha256');
-for (const [n, d, k] of [[500, 2, 3], [137, 1, 2], [9000, 5, 4], [300, 12, 3], [70000, 3, 2]]) {
+for (const [n, d, k] of [
+  [500, 2, 3],
+  [137, 1, 2],
+  [9000, 5, 4],
+  [300, 12, 3],
+  [70000, 3, 2],
+]) {
   const data = rows(n, d, k, n + d);
   const sampleWeight = Float64Array.from({ length: n }, (_, i) => (i % 3) / 2);
   for (const covarianceType of ['full', 'tied', 'diag', 'spherical']) {

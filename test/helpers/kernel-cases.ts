@@ -4,8 +4,8 @@ import {
   cholesky,
   covarianceMatrix,
   DIAG,
-  FULL,
   type Form,
+  FULL,
   flatten,
   invertLower,
   logSumExp,
@@ -131,7 +131,11 @@ export interface Expectation {
 }
 
 const absolute = (matrix: Rows): Rows => matrix.map((row) => row.map(Math.abs));
-const times = (matrix: Rows, v: Vector): Vector => multiply(matrix, v.map((value) => [value])).map(([value]) => value);
+const times = (matrix: Rows, v: Vector): Vector =>
+  multiply(
+    matrix,
+    v.map((value) => [value]),
+  ).map(([value]) => value);
 const dot = (a: Vector, b: Vector): number => a.reduce((sum, value, i) => sum + value * b[i], 0);
 
 /**
@@ -175,7 +179,8 @@ export function expectDensities(mixture: Mixture, x: Rows): Expectation {
       ).map(Math.abs);
       const reached = y.map((value, j) => value + 2 * spread[j]);
       const cholesky = times(transpose(m), y);
-      logProbBound[i][component] = unit * (constant + dot(cholesky, cholesky) + 2 * dot(y, times(mm, reached)));
+      logProbBound[i][component] =
+        unit * (constant + dot(cholesky, cholesky) + 2 * dot(y, times(mm, reached)));
     });
   }
   const norm = logProb.map(logSumExp);
@@ -188,7 +193,8 @@ export function expectDensities(mixture: Mixture, x: Rows): Expectation {
   const respBound = resp.map((r, i) =>
     r.map(
       (value, component) =>
-        value * (logProbBound[i][component] + normBound[i] + 16 * EPSILON * (1 + Math.abs(logProb[i][component]))) +
+        value *
+          (logProbBound[i][component] + normBound[i] + 16 * EPSILON * (1 + Math.abs(logProb[i][component]))) +
         1e-299,
     ),
   );
@@ -228,7 +234,8 @@ export function statisticsBounds(
   for (let row = 0; row < x.length; row++) {
     total += weightOf(row);
     if (!expectation.norm || !expectation.normBound) continue;
-    logLikelihood += weightOf(row) * (expectation.normBound[row] + unit * (1 + Math.abs(expectation.norm[row])));
+    logLikelihood +=
+      weightOf(row) * (expectation.normBound[row] + unit * (1 + Math.abs(expectation.norm[row])));
   }
   return flatten(form, {
     sampleWeight: unit * total,

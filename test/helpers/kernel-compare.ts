@@ -25,12 +25,19 @@ export function neighbour(value: number, steps: number): number {
 }
 
 /** Every element within `ulps` representable doubles of what is expected. */
-export function expectUlp(actual: ArrayLike<number>, expected: ArrayLike<number>, ulps: number, what: string): void {
+export function expectUlp(
+  actual: ArrayLike<number>,
+  expected: ArrayLike<number>,
+  ulps: number,
+  what: string,
+): void {
   expect(actual.length, `${what}: length`).toBe(expected.length);
   for (let i = 0; i < expected.length; i++) {
     const distance = ulpDistance(actual[i], expected[i]);
     if (!(distance <= ulps)) {
-      expect.fail(`${what}[${i}] is ${actual[i]}, expected ${expected[i]}: ${distance} ULP apart, allowed ${ulps}`);
+      expect.fail(
+        `${what}[${i}] is ${actual[i]}, expected ${expected[i]}: ${distance} ULP apart, allowed ${ulps}`,
+      );
     }
   }
 }

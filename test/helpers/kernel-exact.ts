@@ -74,7 +74,10 @@ export function logExact(x: number): Exact {
   // m in [1, 2): ln x = e ln 2 + ln m, ln m = 2 atanh((m - 1) / (m + 1)).
   const m = mantissa << (FRACTION - BigInt(bits - 1));
   const e = BigInt(exponent + bits - 1);
-  return { mantissa: e * LN_2 + twiceAtanh(((m - ONE) << FRACTION) / (m + ONE)), exponent: Number(-FRACTION) };
+  return {
+    mantissa: e * LN_2 + twiceAtanh(((m - ONE) << FRACTION) / (m + ONE)),
+    exponent: Number(-FRACTION),
+  };
 }
 
 /** |actual - exact| in units of the last place of a double as large as the exact value. */

@@ -133,10 +133,17 @@ function byteLength(buffer: Region): number {
   return buffer.count * (buffer.type === 'f64' ? 8 : 4);
 }
 
-function expectUntouched(operation: string, before: Uint8Array, after: Uint8Array, from: number, to: number): void {
+function expectUntouched(
+  operation: string,
+  before: Uint8Array,
+  after: Uint8Array,
+  from: number,
+  to: number,
+): void {
   // Buffer.compare runs at memcmp speed; only a difference is looked for byte by byte.
   if (Buffer.compare(before.subarray(from, to), after.subarray(from, to)) === 0) return;
   for (let at = from; at < to; at++) {
-    if (before[at] !== after[at]) expect.fail(`${operation} wrote to byte ${at}, which is not among what it may write`);
+    if (before[at] !== after[at])
+      expect.fail(`${operation} wrote to byte ${at}, which is not among what it may write`);
   }
 }

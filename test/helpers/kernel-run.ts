@@ -66,7 +66,12 @@ export interface EStepResult {
   norm: Float64Array;
 }
 
-export function runEStep(memory: GuardedMemory, mixture: LoadedMixture, panels: Region, n: number): EStepResult {
+export function runEStep(
+  memory: GuardedMemory,
+  mixture: LoadedMixture,
+  panels: Region,
+  n: number,
+): EStepResult {
   const { form, d, k, means, factors, workspace: scratch } = mixture;
   const resp = memory.output('resp', n * k);
   const logProb = memory.output('logProb', n * k);

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { type CaseOptions, expectDensities, FORMS, makeCase, ROW_COUNTS } from '../helpers/kernel-cases.ts';
 import { expectBitEqual, expectRelative } from '../helpers/kernel-compare.ts';
 import { freshMemory, loadMixture, loadRows, runEStep } from '../helpers/kernel-run.ts';
-import { FULL, type Form, TIED } from '../reference-kernel.ts';
+import { type Form, FULL, TIED } from '../reference-kernel.ts';
 
 function check(form: Form, n: number, d: number, k: number, seed: number, options: CaseOptions = {}): void {
   const c = makeCase(form, n, d, k, seed, options);
@@ -12,7 +12,13 @@ function check(form: Form, n: number, d: number, k: number, seed: number, option
   const expected = expectDensities(c.mixture, c.x);
   const label = `N ${n}, D ${d}, K ${k}`;
   // The scales are rounding bounds already (see expectDensities): nothing is added to them.
-  expectRelative(actual.logProb, expected.logProb.flat(), 1, `${label}: logProb`, expected.logProbBound.flat());
+  expectRelative(
+    actual.logProb,
+    expected.logProb.flat(),
+    1,
+    `${label}: logProb`,
+    expected.logProbBound.flat(),
+  );
   expectRelative(actual.norm, expected.norm, 1, `${label}: logProbNorm`, expected.normBound);
   expectRelative(actual.resp, expected.resp.flat(), 1, `${label}: resp`, expected.respBound.flat());
   for (let row = 0; row < n; row++) {

@@ -27,7 +27,11 @@ function apply(operation: 'gmm_exp' | 'gmm_log', values: number[]): Float64Array
 }
 
 /** The largest error over the points, which must all be within the promised bound. */
-function largestError(operation: 'gmm_exp' | 'gmm_log', points: number[], exact: (x: number) => Exact): number {
+function largestError(
+  operation: 'gmm_exp' | 'gmm_log',
+  points: number[],
+  exact: (x: number) => Exact,
+): number {
   const results = apply(operation, points);
   let largest = 0;
   points.forEach((x, i) => {
@@ -48,11 +52,11 @@ function around(value: number, steps: number): number[] {
 const expPoints: Record<string, () => number[]> = {
   'the whole range': () => {
     const uniform = generator(1);
-    return Array.from({ length: 6000 }, () => EXP_MINIMUM + uniform() * (EXP_MAXIMUM - EXP_MINIMUM));
+    return Array.from({ length: 30_000 }, () => EXP_MINIMUM + uniform() * (EXP_MAXIMUM - EXP_MINIMUM));
   },
   'near 0, down to subnormal arguments': () => {
     const uniform = generator(2);
-    const points = Array.from({ length: 2000 }, () => (uniform() - 0.5) * 2 ** (-60 * uniform()));
+    const points = Array.from({ length: 10_000 }, () => (uniform() - 0.5) * 2 ** (-60 * uniform()));
     for (let e = 0; e <= 1074; e += 3) points.push(2 ** -e, -(2 ** -e));
     return points;
   },
@@ -68,11 +72,11 @@ const expPoints: Record<string, () => number[]> = {
   },
   'the reduced interval': () => {
     const uniform = generator(3);
-    return Array.from({ length: 4000 }, () => (uniform() - 0.5) * LN_2);
+    return Array.from({ length: 20_000 }, () => (uniform() - 0.5) * LN_2);
   },
   'the edges of the range': () => [
     ...Array.from({ length: 200 }, (_, i) => neighbour(EXP_MAXIMUM, -i)),
-    ...Array.from({ length: 200 }, (_, i) => neighbour(EXP_MINIMUM, -i)).filter((x) => x >= EXP_MINIMUM),
+    ...Array.from({ length: 200 }, (_, i) => neighbour(EXP_MINIMUM, i)),
     ...around(-690, 20),
     ...around(-345, 20),
   ],
@@ -81,11 +85,11 @@ const expPoints: Record<string, () => number[]> = {
 const logPoints: Record<string, () => number[]> = {
   'all normal doubles, evenly in the exponent': () => {
     const uniform = generator(4);
-    return Array.from({ length: 6000 }, () => (1 + uniform()) * 2 ** (Math.floor(uniform() * 2046) - 1022));
+    return Array.from({ length: 30_000 }, () => (1 + uniform()) * 2 ** (Math.floor(uniform() * 2046) - 1022));
   },
   'one binade around 1': () => {
     const uniform = generator(5);
-    return Array.from({ length: 4000 }, () => 0.5 + 1.5 * uniform());
+    return Array.from({ length: 20_000 }, () => 0.5 + 1.5 * uniform());
   },
   'next to 1': () => {
     const uniform = generator(6);
@@ -106,7 +110,9 @@ const logPoints: Record<string, () => number[]> = {
   },
   'subnormal arguments': () => {
     const uniform = generator(7);
-    const points = Array.from({ length: 2000 }, () => uniform() * 2 ** (-1022 - 51 * uniform())).filter((x) => x > 0);
+    const points = Array.from({ length: 10_000 }, () => uniform() * 2 ** (-1022 - 51 * uniform())).filter(
+      (x) => x > 0,
+    );
     for (let i = 1; i <= 100; i++) points.push(i * 2 ** -1074);
     return [...points, ...around(SMALLEST_NORMAL, 20)];
   },
@@ -134,7 +140,7 @@ describe('gmm_exp', () => {
       [neighbour(EXP_MAXIMUM, 1), Infinity],
       [710, Infinity],
       [1e308, Infinity],
-      [neighbour(EXP_MINIMUM, 1), 0],
+      [neighbour(EXP_MINIMUM, -1), 0],
       [-708.5, 0],
       [-745, 0],
       [-1e308, 0],
@@ -199,7 +205,12 @@ describe.each(['gmm_exp', 'gmm_log'] as const)('%s', (operation) => {
   it('is within 2 ULP of the engine, which is within 1 of the truth', () => {
     const uniform = generator(10);
     const values = Array.from({ length: 2000 }, () => 700 * uniform() + 1e-3);
-    expectUlp(apply(operation, values), values.map(operation === 'gmm_exp' ? Math.exp : Math.log), 2, operation);
+    expectUlp(
+      apply(operation, values),
+      values.map(operation === 'gmm_exp' ? Math.exp : Math.log),
+      2,
+      operation,
+    );
   });
 });
 
@@ -208,7 +219,9 @@ describe('the fixed-point judge', () => {
     const e = expExact(1);
     expect((e.mantissa * 10n ** 40n) >> BigInt(-e.exponent)).toBe(27182818284590452353602874713526624977572n);
     const ln10 = logExact(10);
-    expect((ln10.mantissa * 10n ** 40n) >> BigInt(-ln10.exponent)).toBe(23025850929940456840179914546843642076011n);
+    expect((ln10.mantissa * 10n ** 40n) >> BigInt(-ln10.exponent)).toBe(
+      23025850929940456840179914546843642076011n,
+    );
     for (const x of [1e-300, 0.3, 1.5, 700]) expect(ulpError(Math.log(x), logExact(x))).toBeLessThan(1);
     for (const x of [-700, -1e-20, 0.3, 700]) expect(ulpError(Math.exp(x), expExact(x))).toBeLessThan(1);
   });

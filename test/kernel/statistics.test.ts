@@ -11,7 +11,15 @@ import {
 } from '../helpers/kernel-cases.ts';
 import { expectBitEqual, expectRelative } from '../helpers/kernel-compare.ts';
 import { freshMemory, loadMixture, loadRows, runAccumulate } from '../helpers/kernel-run.ts';
-import { accumulate, flatten, type Form, merge, mergeTree, statisticsFrom, triangle } from '../reference-kernel.ts';
+import {
+  accumulate,
+  type Form,
+  flatten,
+  merge,
+  mergeTree,
+  statisticsFrom,
+  triangle,
+} from '../reference-kernel.ts';
 
 function check(form: Form, n: number, d: number, k: number, seed: number, options: CaseOptions = {}): void {
   const c = makeCase(form, n, d, k, seed, options);
@@ -24,7 +32,13 @@ function check(form: Form, n: number, d: number, k: number, seed: number, option
     const expected = flatten(form, accumulate(c.mixture, c.x, sampleWeight));
     const bounds = statisticsBounds(c.mixture, c.x, densities, sampleWeight);
     // The scales are rounding bounds already (see statisticsBounds): nothing is added to them.
-    expectRelative(actual, expected, 1, `N ${n}, D ${d}, K ${k}, weights ${sampleWeight !== undefined}`, bounds);
+    expectRelative(
+      actual,
+      expected,
+      1,
+      `N ${n}, D ${d}, K ${k}, weights ${sampleWeight !== undefined}`,
+      bounds,
+    );
     const likelihood = runAccumulate(memory, mixture, panels, n, sampleWeight, { likelihoodOnly: true });
     expectBitEqual(likelihood.subarray(0, 2), actual.subarray(0, 2), 'sum v and log-likelihood alone');
     expectBitEqual(likelihood.subarray(2), new Float64Array(actual.length - 2), 'statistics not asked for');
@@ -50,7 +64,13 @@ function checkResponsibilities(form: Form, n: number, d: number, k: number, seed
     const actual = runAccumulate(memory, mixture, panels, n, sampleWeight, { resp: resp.flat() });
     const expected = flatten(form, statisticsFrom(c.x, resp, c.mixture.means, sampleWeight));
     const bounds = statisticsBounds(c.mixture, c.x, { resp, respBound }, sampleWeight);
-    expectRelative(actual, expected, 1, `N ${n}, D ${d}, K ${k}, weights ${sampleWeight !== undefined}`, bounds);
+    expectRelative(
+      actual,
+      expected,
+      1,
+      `N ${n}, D ${d}, K ${k}, weights ${sampleWeight !== undefined}`,
+      bounds,
+    );
     expect(actual[1]).toBe(0);
   }
 }
@@ -133,7 +153,7 @@ describe.each(FORMS)('$name', ({ form }) => {
         const memory = freshMemory();
         const mixture = loadMixture(memory, c.mixture);
         const panels = loadRows(memory, c.x);
-        const resp = c.x.map((_, row) => c.mixture.means.map((_, k) => (k === row % 3 ? 1 : 0))).flat();
+        const resp = c.x.flatMap((_, row) => c.mixture.means.map((_, k) => (k === row % 3 ? 1 : 0)));
         const clean = runAccumulate(memory, mixture, panels, n, sampleWeight);
         const given = runAccumulate(memory, mixture, panels, n, sampleWeight, { resp });
         for (const padding of [0, -1e6, 1e30, 1e300]) {
@@ -142,7 +162,11 @@ describe.each(FORMS)('$name', ({ form }) => {
           for (let feature = 0; feature < d; feature++) {
             for (let lane = n % 8; lane < 8; lane++) view[last + feature * 8 + lane] = padding;
           }
-          expectBitEqual(runAccumulate(memory, mixture, panels, n, sampleWeight), clean, `padding ${padding}`);
+          expectBitEqual(
+            runAccumulate(memory, mixture, panels, n, sampleWeight),
+            clean,
+            `padding ${padding}`,
+          );
           const again = runAccumulate(memory, mixture, panels, n, sampleWeight, { resp });
           expectBitEqual(again, given, `padding ${padding}, responsibilities given`);
         }
@@ -180,7 +204,10 @@ describe.each(FORMS)('$name', ({ form }) => {
     const memory = freshMemory();
     const { means, factors, workspace } = loadMixture(memory, c.mixture);
     const panels = loadRows(memory, c.x);
-    const statistics = memory.input('statistics', new Float64Array(memory.exports.gmm_statistics_count(form, 2, 2)));
+    const statistics = memory.input(
+      'statistics',
+      new Float64Array(memory.exports.gmm_statistics_count(form, 2, 2)),
+    );
     const fused = (code: number, n: number, d: number, k: number) =>
       memory.call('gmm_accumulate', [code, panels, 0, n, d, k, means, factors, statistics, workspace, 0], []);
     const given = (code: number, n: number, d: number, k: number) =>
@@ -243,5 +270,4 @@ describe('gmm_merge', () => {
       expectRelative(mergeTree(parts), flatten(form, accumulate(c.mixture, c.x)), 1, name, bounds);
     }
   });
-
 });

@@ -1,0 +1,220 @@
+// What each command does, from its arguments to its output.
+// Must not parse arguments, nor end the process.
+import { type GaussianMixture, GaussmixError, type ModelJSON, type Progress } from 'gaussmix';
+import type { FitCommand, PredictCommand, SampleCommand, ScoreCommand } from './arguments.ts';
+import { Failure, Refused } from './failure.ts';
+import { type FitResult, type RunningFit, startFit } from './fit-worker.ts';
+import { type PlainStart, readModelFile, readStartFile } from './model-file.ts';
+import { checkOutput, csvCell, withOutput, writeLines, writeStandardOutput } from './output.ts';
+import { ProgressLine } from './progress.ts';
+import { readTable } from './read-table.ts';
+import { describeFit, formatNumber } from './summary.ts';
+import type { Table } from './table.ts';
+import { commandLineWords } from './wording.ts';
+
+/** Exit code of an interrupted command, as shells count it: 128 + the number of SIGINT. */
+export const INTERRUPTED = 130;
+
+/** Rows whose results are held at once. */
+const BLOCK = 16384;
+
+/**
+ * Fits, saves and describes a mixture.
+ * @param script the entry file, see {@link startFit}
+ * @param onInterrupt replaces what Ctrl-C does, once; a second Ctrl-C ends the process
+ * @returns the exit code
+ */
+export async function runFit(
+  command: FitCommand,
+  script: URL,
+  onInterrupt: (handler: () => void) => void,
+): Promise<number> {
+  const progress = new ProgressLine(command);
+  if (command.output !== undefined) await checkOutput(command.output);
+  const startFile = 'file' in command.init ? command.init.file : undefined;
+  const start = 'file' in command.init ? await readStartFile(command.init.file) : command.init.method;
+  const { columns, weights } = command;
+  const table = await readTable(command.data, { columns, weights }, (bytes) =>
+    progress.reading(command.data, bytes),
+  );
+  progress.clear();
+  for (const note of table.notes) progress.note(note);
+  let interrupted = false;
+  const running = launch(command, script, table, start, progress);
+  onInterrupt(() => {
+    interrupted = true;
+    running.stop();
+    progress.aside('Stopping after this iteration; Ctrl-C again quits at once.');
+  });
+  const result = await named(command.data, table, startFile, () => running.result);
+  progress.clear();
+  await report(command, withNames(result, table.names));
+  return interrupted ? INTERRUPTED : 0;
+}
+
+function launch(
+  command: FitCommand,
+  script: URL,
+  table: Table,
+  start: PlainStart | string,
+  progress: ProgressLine,
+): RunningFit {
+  const { data, rows, columns, weights } = table;
+  const options = {
+    nComponents: command.components,
+    covarianceType: command.covariance,
+    initialization: start as PlainStart,
+    nInit: command.runs,
+    maxIterations: command.maxIterations,
+    tolerance: command.tolerance,
+    regularization: command.regularization,
+    seed: command.seed,
+  };
+  const job = { data, rows, columns, weights, options, everyIteration: progress.everyIteration };
+  return startFit(script, job, (step: Progress) => progress.iteration(step, command.runs));
+}
+
+/** The file first: it must not be lost when the reader of standard output has gone. */
+async function report(command: FitCommand, result: FitResult): Promise<void> {
+  const { model, criteria } = result;
+  if (command.output !== undefined) {
+    await withOutput(command.output, (write) => write(`${JSON.stringify(model)}\n`));
+  }
+  await writeStandardOutput(
+    command.json ? `${JSON.stringify({ ...model, criteria })}\n` : describeFit(command, result),
+  );
+}
+
+/** The names of the columns, in their place within the saved model. */
+function withNames(result: FitResult, featureNames: readonly string[] | undefined): FitResult {
+  if (featureNames === undefined) return result;
+  const { format, version, covarianceType, nComponents, nFeatures, ...rest } = result.model;
+  const model: ModelJSON = {
+    format,
+    version,
+    covarianceType,
+    nComponents,
+    nFeatures,
+    featureNames: [...featureNames],
+    ...rest,
+  };
+  return { ...result, model };
+}
+
+/** Codes of errors that are about the rows, not about an option or a model. */
+const ABOUT_DATA: readonly string[] = [
+  'MISSING_VALUE',
+  'INVALID_VALUE',
+  'INVALID_SHAPE',
+  'TOO_FEW_ROWS',
+  'INVALID_DATA',
+  'DEGENERATE_DATA',
+];
+
+/** Runs work of the library, and says what it refuses in the words of the command line, with the file named. */
+async function named<T>(
+  data: string,
+  table: Table,
+  start: string | undefined,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof GaussmixError || error instanceof Refused)) throw error;
+    const message = commandLineWords(error.message, table.labels);
+    const file = ABOUT_DATA.includes(error.code) ? data : start;
+    if (file === undefined) throw new Failure(message);
+    throw new Failure(`${file === '-' ? 'standard input' : file}: ${message}`);
+  }
+}
+
+/** The rows for a model: columns by its names, or by position. */
+async function readFor(
+  model: GaussianMixture,
+  command: { readonly data: string; readonly columns: string | undefined; readonly quiet: boolean },
+): Promise<Table> {
+  const progress = new ProgressLine(command);
+  const { featureNames, nFeatures } = model;
+  const selection = { columns: command.columns, model: { featureNames, nFeatures } };
+  const table = await readTable(command.data, selection, (bytes) => progress.reading(command.data, bytes));
+  progress.clear();
+  for (const note of table.notes) progress.note(note);
+  return table;
+}
+
+type RowBlock = { readonly data: Float64Array; readonly shape: readonly [number, number] };
+
+function rowsOf({ data, columns }: Table, start: number, count: number): RowBlock {
+  return { data: data.subarray(start * columns, (start + count) * columns), shape: [count, columns] };
+}
+
+/** Prints the component of each row, and its probabilities if wanted. */
+export async function runPredict(command: PredictCommand): Promise<number> {
+  const { output } = command;
+  if (output !== undefined && output !== '-') await checkOutput(output);
+  const model = await readModelFile(command.model);
+  const table = await readFor(model, command);
+  const k = model.nComponents;
+  const header = ['label', ...(command.proba ? Array.from({ length: k }, (_, i) => `p${i}`) : [])];
+  await named(command.data, table, undefined, () =>
+    withOutput(output, async (write) => {
+      await write(`${header.join(',')}\n`);
+      for (let start = 0; start < table.rows; start += BLOCK) {
+        const count = Math.min(BLOCK, table.rows - start);
+        const rows = rowsOf(table, start, count);
+        const labels = model.predict(rows);
+        const resp = command.proba ? model.predictProba(rows) : undefined;
+        await writeLines(write, count, (i) =>
+          resp ? `${labels[i]},${resp.row(i).join(',')}` : `${labels[i]}`,
+        );
+      }
+    }),
+  );
+  return 0;
+}
+
+/** Prints the log-likelihood of the rows and the criteria, or the log-density of each row. */
+export async function runScore(command: ScoreCommand): Promise<number> {
+  const model = await readModelFile(command.model);
+  const table = await readFor(model, command);
+  const rows = rowsOf(table, 0, table.rows);
+  await named(command.data, table, undefined, async () => {
+    if (command.samples && !command.json) {
+      const values = model.scoreSamples(rows);
+      return withOutput(undefined, async (write) => {
+        await write('log_density\n');
+        await writeLines(write, values.length, (i) => String(values[i]));
+      });
+    }
+    const logLikelihood = model.score(rows);
+    const total = logLikelihood * table.rows;
+    const criteria = { bic: model.bic(rows), aic: model.aic(rows), icl: model.icl(rows) };
+    if (command.json) {
+      const samples = command.samples ? { samples: Array.from(model.scoreSamples(rows)) } : {};
+      const object = { logLikelihood, total, nSamples: table.rows, ...criteria, ...samples };
+      return writeStandardOutput(`${JSON.stringify(object)}\n`);
+    }
+    const { bic, aic, icl } = criteria;
+    return writeStandardOutput(
+      `Log-likelihood ${formatNumber(logLikelihood, 6)} nats per row, ${formatNumber(total, 6)} in total ` +
+        `(${table.rows} rows); BIC ${formatNumber(bic, 6)}, AIC ${formatNumber(aic, 6)}, ICL ${formatNumber(icl, 6)}\n`,
+    );
+  });
+  return 0;
+}
+
+/** Prints random rows. */
+export async function runSample(command: SampleCommand): Promise<number> {
+  const { output } = command;
+  if (output !== undefined && output !== '-') await checkOutput(output);
+  const model = await readModelFile(command.model);
+  const { data, labels } = model.sample(command.count, { seed: command.seed });
+  const names =
+    model.featureNames ?? Array.from({ length: model.nFeatures }, (_, feature) => `x${feature + 1}`);
+  await withOutput(output, async (write) => {
+    await write(`${[...names, 'label'].map(csvCell).join(',')}\n`);
+    await writeLines(write, command.count, (i) => `${data.row(i).join(',')},${labels[i]}`);
+  });
+  return 0;
+}

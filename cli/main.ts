@@ -1,0 +1,81 @@
+#!/usr/bin/env node
+// Entry of the command line: finds the command, runs it, and turns what goes wrong into one line and an exit code.
+// Must not import anything from the library but by its public name; the same file is the worker that fits.
+import { isMainThread, workerData } from 'node:worker_threads';
+import { GaussmixError } from 'gaussmix';
+import { version } from '../package.json';
+import { parseCommand } from './arguments.ts';
+import { INTERRUPTED, runFit, runPredict, runSample, runScore } from './commands.ts';
+import { Failure, oneLine, UsageError } from './failure.ts';
+import { runFitWorker } from './fit-worker.ts';
+import { COMMAND_HELP, GENERAL_HELP } from './help.ts';
+import { removeTemporaries, watchStandardOutput, writeStandardOutput } from './output.ts';
+
+/** What the next Ctrl-C does; without it, the process ends. */
+let atInterrupt: (() => void) | undefined;
+
+function interrupt(): void {
+  if (atInterrupt) {
+    const handler = atInterrupt;
+    atInterrupt = undefined;
+    handler();
+    return;
+  }
+  if (process.stderr.isTTY) process.stderr.write('\n');
+  removeTemporaries();
+  process.exit(INTERRUPTED);
+}
+
+async function run(args: readonly string[]): Promise<number> {
+  if (args.length === 0) {
+    process.stderr.write(GENERAL_HELP);
+    return 2;
+  }
+  const command = parseCommand(args);
+  switch (command.name) {
+    case 'help':
+      await writeStandardOutput(command.topic ? COMMAND_HELP[command.topic] : GENERAL_HELP);
+      return 0;
+    case 'version':
+      await writeStandardOutput(`gaussmix ${version}\n`);
+      return 0;
+    case 'fit':
+      return runFit(command, new URL(import.meta.url), (handler) => {
+        atInterrupt = handler;
+      });
+    case 'predict':
+      return runPredict(command);
+    case 'score':
+      return runScore(command);
+    case 'sample':
+      return runSample(command);
+  }
+}
+
+/** Ends the process with one line on standard error. */
+function fail(error: unknown): void {
+  let [message, exitCode] = [String(error), 1];
+  if (error instanceof UsageError) {
+    exitCode = error.exitCode;
+    const help = error.command === undefined ? 'gaussmix --help' : `gaussmix ${error.command} --help`;
+    message = `${error.message} (see ${help})`;
+  } else if (error instanceof Failure || error instanceof GaussmixError) {
+    message = error.message;
+  } else if (error instanceof Error) {
+    message = `unexpected ${error.name}: ${error.message}`;
+  }
+  removeTemporaries();
+  // A moving line may stand there.
+  const clear = process.stderr.isTTY ? '\r\u001b[K' : '';
+  process.stderr.write(`${clear}gaussmix: ${oneLine(message)}\n`, () => process.exit(exitCode));
+}
+
+if (isMainThread) {
+  watchStandardOutput(fail);
+  process.on('SIGINT', interrupt);
+  run(process.argv.slice(2)).then((exitCode) => {
+    process.exitCode = exitCode;
+  }, fail);
+} else {
+  runFitWorker(workerData);
+}

@@ -1,0 +1,22 @@
+// What the library says, in the words of the command line: its options as flags, columns as the file has them.
+// Must not change what is said: a message that is not recognised stays as it is.
+
+const TERMS: readonly (readonly [RegExp, string])[] = [
+  [/\bregularization: 'auto'/g, '--regularization auto'],
+  [/`regularization`/g, '--regularization'],
+  [/\bregularization: /g, '--regularization '],
+  [/\bnComponents\b/g, '-k'],
+  [/\bmaxIterations\b/g, '--max-iterations'],
+  [/\bsampleWeight\b/g, '--weights'],
+  [/\bnInit\b/g, '--n-init'],
+];
+
+/**
+ * @param labels of the features, such as `column 3 ("waiting")`: the library counts those that are used, from 0
+ */
+export function commandLineWords(message: string, labels: readonly string[] = []): string {
+  let text = message;
+  for (const [term, flag] of TERMS) text = text.replace(term, flag);
+  if (text.includes('count from 0')) return text;
+  return text.replace(/\bcolumn (\d+)\b/g, (found, feature: string) => labels[Number(feature)] ?? found);
+}
