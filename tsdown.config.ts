@@ -8,7 +8,7 @@ const library: UserConfig = {
   target: 'es2022',
   dts: true,
   minify: true,
-  deps: { alwaysBundle: ["@assemblyscript/loader"] },
+  deps: { alwaysBundle: ['@assemblyscript/loader'] },
   copy: ['build/gaussmix.wasm'],
 };
 

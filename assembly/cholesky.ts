@@ -38,7 +38,7 @@ export function cholesky(matrixPtr: usize, factorPtr: usize, floorPtr: usize, d:
   }
   for (let row = 0; row < d; row++) {
     for (let column = row + 1; column < d; column++) {
-      store<f64>(factorPtr + (<usize>(row * d + column) << 3), 0);
+      store<f64>(factorPtr + ((<usize>(row * d + column)) << 3), 0);
     }
   }
   return 0;
@@ -85,11 +85,11 @@ export function invertSymmetric(matrixPtr: usize, inversePtr: usize, d: i32, wor
       let sum: f64 = 0;
       for (let t = row; t < d; t++) {
         sum +=
-          load<f64>(trianglePtr + (<usize>(t * d + row) << 3)) *
-          load<f64>(trianglePtr + (<usize>(t * d + column) << 3));
+          load<f64>(trianglePtr + ((<usize>(t * d + row)) << 3)) *
+          load<f64>(trianglePtr + ((<usize>(t * d + column)) << 3));
       }
-      store<f64>(inversePtr + (<usize>(row * d + column) << 3), sum);
-      store<f64>(inversePtr + (<usize>(column * d + row) << 3), sum);
+      store<f64>(inversePtr + ((<usize>(row * d + column)) << 3), sum);
+      store<f64>(inversePtr + ((<usize>(column * d + row)) << 3), sum);
     }
   }
   return 0;

@@ -4,14 +4,14 @@ import {
   BLOCK,
   centredOffset,
   DIAG,
-  factorSize,
   FULL,
+  factorSize,
   maximumOffset,
   PANEL,
   rootWeightOffset,
   rowSumOffset,
-  scatterSize,
   SPHERICAL,
+  scatterSize,
   TIED,
   tiedOffset,
   tileRows,
@@ -81,7 +81,18 @@ function logDensityTile(
       // DIAG, SPHERICAL, and FULL with one feature, whose factor is one number.
       const scaleBytes: usize = form == SPHERICAL ? 0 : 8;
       logDensityScaled(
-        panelsPtr, rows, d, 64, panelBytes, meanPtr, factorPtr, scaleBytes, constPtr, halfPtr, maximumPtr, first,
+        panelsPtr,
+        rows,
+        d,
+        64,
+        panelBytes,
+        meanPtr,
+        factorPtr,
+        scaleBytes,
+        constPtr,
+        halfPtr,
+        maximumPtr,
+        first,
       );
     }
   }
@@ -105,7 +116,15 @@ function fillRootWeights(weightsPtr: usize, rootWeightPtr: usize, n: i32, rows: 
 }
 
 /** Multiplies the square roots of responsibilities by the square roots of n sample weights. */
-function applyWeights(rootPtr: usize, weightsPtr: usize, rootWeightPtr: usize, n: i32, rows: i32, k: i32, tileBytes: usize): void {
+function applyWeights(
+  rootPtr: usize,
+  weightsPtr: usize,
+  rootWeightPtr: usize,
+  n: i32,
+  rows: i32,
+  k: i32,
+  tileBytes: usize,
+): void {
   fillRootWeights(weightsPtr, rootWeightPtr, n, rows);
   for (let component = 0; component < k; component++) {
     const h = rootPtr + <usize>component * tileBytes;
@@ -153,9 +172,7 @@ function addTile(
     const sumX = sumXPtr + <usize>component * rowBytes;
     const sumXX = sumXXPtr + <usize>component * scatterBytes;
     if (form <= DIAG || d == 1) {
-      addDiagonalStatistics(
-        panelsPtr, rows, d, meanPtr, rootPtr, nk, sumX, sumXX, form == SPHERICAL ? 0 : 8,
-      );
+      addDiagonalStatistics(panelsPtr, rows, d, meanPtr, rootPtr, nk, sumX, sumXX, form == SPHERICAL ? 0 : 8);
     } else if (d == 2) {
       addStatistics2(panelsPtr, rows, meanPtr, rootPtr, nk, sumX, sumXX);
     } else {
@@ -216,7 +233,10 @@ export function accumulate(
     const referencePtr = factorsPtr + ((<usize>(k + factorSize(form, d))) << 3);
     for (let i = 0; i < k * d; i++) {
       const at = (<usize>i) << 3;
-      store<f64>(offsetsPtr + at, load<f64>(meansPtr + at) - load<f64>(referencePtr + ((<usize>(i % d)) << 3)));
+      store<f64>(
+        offsetsPtr + at,
+        load<f64>(meansPtr + at) - load<f64>(referencePtr + ((<usize>(i % d)) << 3)),
+      );
     }
   }
   let count: f64 = 0;
@@ -224,7 +244,7 @@ export function accumulate(
   for (let start = 0; start < n; start += tile) {
     const used = min(tile, n - start);
     const rows = (used + PANEL - 1) & -PANEL;
-    const tilePtr = panelsPtr + (<usize>start * <usize>d << 3);
+    const tilePtr = panelsPtr + ((<usize>start * <usize>d) << 3);
     const tileWeights = weightsPtr + ((<usize>start) << 3);
     logDensityTile(form, tilePtr, rows, d, k, meansPtr, factorsPtr, workspacePtr);
     normalise(workspacePtr, rows, k, tileBytes, maximumPtr, rowSumPtr);
@@ -302,7 +322,16 @@ export function accumulateResponsibilities(
         store<f64>(root, sqrt(weight * resp));
       }
     }
-    addTile(form, panelsPtr + (<usize>start * <usize>d << 3), rows, d, k, meansPtr, statisticsPtr, workspacePtr);
+    addTile(
+      form,
+      panelsPtr + ((<usize>start * <usize>d) << 3),
+      rows,
+      d,
+      k,
+      meansPtr,
+      statisticsPtr,
+      workspacePtr,
+    );
   }
   store<f64>(statisticsPtr, load<f64>(statisticsPtr) + count);
   return 0;
@@ -337,7 +366,14 @@ export function eStep(
     const used = min(tile, n - start);
     const rows = (used + PANEL - 1) & -PANEL;
     logDensityTile(
-      form, panelsPtr + (<usize>start * <usize>d << 3), rows, d, k, meansPtr, factorsPtr, workspacePtr,
+      form,
+      panelsPtr + ((<usize>start * <usize>d) << 3),
+      rows,
+      d,
+      k,
+      meansPtr,
+      factorsPtr,
+      workspacePtr,
     );
     const matrixAt = (<usize>start * <usize>k) << 3;
     if (logProbPtr) copyOut(workspacePtr, used, k, tileBytes, logProbPtr + matrixAt, false);
@@ -358,7 +394,7 @@ function copyOut(tilePtr: usize, n: i32, k: i32, tileBytes: usize, targetPtr: us
     const source = tilePtr + <usize>component * tileBytes;
     for (let row = 0; row < n; row++) {
       const value = load<f64>(source + ((<usize>row) << 3));
-      store<f64>(targetPtr + (<usize>(row * k + component) << 3), square ? value * value : 2 * value);
+      store<f64>(targetPtr + ((<usize>(row * k + component)) << 3), square ? value * value : 2 * value);
     }
   }
 }
@@ -429,7 +465,14 @@ function subtractOuter(trianglePtr: usize, deltaPtr: usize, scale: f64, d: i32):
 }
 
 /** target (D x D, symmetric) = triangle / scale - delta delta^T + diag(regularization); deltaPtr 0: no delta. */
-function writeTriangle(d: i32, trianglePtr: usize, scale: f64, deltaPtr: usize, regularizationPtr: usize, targetPtr: usize): void {
+function writeTriangle(
+  d: i32,
+  trianglePtr: usize,
+  scale: f64,
+  deltaPtr: usize,
+  regularizationPtr: usize,
+  targetPtr: usize,
+): void {
   let source = trianglePtr;
   for (let row = 0; row < d; row++) {
     const left: f64 = deltaPtr ? load<f64>(deltaPtr + ((<usize>row) << 3)) : 0;
@@ -437,8 +480,8 @@ function writeTriangle(d: i32, trianglePtr: usize, scale: f64, deltaPtr: usize, 
       let value = load<f64>(source) / scale;
       if (deltaPtr) value -= left * load<f64>(deltaPtr + ((<usize>column) << 3));
       if (row == column) value += load<f64>(regularizationPtr + ((<usize>row) << 3));
-      store<f64>(targetPtr + (<usize>(row * d + column) << 3), value);
-      store<f64>(targetPtr + (<usize>(column * d + row) << 3), value);
+      store<f64>(targetPtr + ((<usize>(row * d + column)) << 3), value);
+      store<f64>(targetPtr + ((<usize>(column * d + row)) << 3), value);
     }
   }
 }

@@ -9,14 +9,7 @@ export function gmm_heap_base(): usize {
   return __heap_base;
 }
 
-export {
-  covarianceCount as gmm_covariance_count,
-  factorsCount as gmm_factors_count,
-  statisticsCount as gmm_statistics_count,
-  workspaceCount as gmm_workspace_count,
-} from './layout';
-export { pack as gmm_pack } from './panels';
-export { prepare as gmm_prepare } from './prepare';
+export { cholesky as gmm_cholesky, invertSymmetric as gmm_invert } from './cholesky';
 export {
   accumulate as gmm_accumulate,
   accumulateResponsibilities as gmm_accumulate_responsibilities,
@@ -29,5 +22,12 @@ export {
   nearestDistances as gmm_kmeans_distances,
   sampleIndex as gmm_kmeans_sample,
 } from './kmeans';
-export { cholesky as gmm_cholesky, invertSymmetric as gmm_invert } from './cholesky';
+export {
+  covarianceCount as gmm_covariance_count,
+  factorsCount as gmm_factors_count,
+  statisticsCount as gmm_statistics_count,
+  workspaceCount as gmm_workspace_count,
+} from './layout';
 export { expArray as gmm_exp, logArray as gmm_log } from './math';
+export { pack as gmm_pack } from './panels';
+export { prepare as gmm_prepare } from './prepare';

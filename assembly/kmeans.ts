@@ -64,7 +64,9 @@ export function sampleIndex(distancesPtr: usize, weightsPtr: usize, n: i32, targ
   let last = -1;
   for (let row = 0; row < n; row++) {
     const at = (<usize>row) << 3;
-    const term = weightsPtr ? load<f64>(weightsPtr + at) * load<f64>(distancesPtr + at) : load<f64>(distancesPtr + at);
+    const term = weightsPtr
+      ? load<f64>(weightsPtr + at) * load<f64>(distancesPtr + at)
+      : load<f64>(distancesPtr + at);
     if (term > 0) last = row;
     sum += term;
     if (sum > target) return row;

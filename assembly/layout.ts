@@ -79,9 +79,6 @@ export function workspaceCount(form: i32, d: i32, k: i32): i32 {
 // The tile's scratch, in bytes from the start of the workspace: half log-densities, later square roots of
 // responsibilities [K][tile]; their maximum over components [tile]; square roots of sample weights [tile];
 // row sums [tile]; log of the row sums [tile]; centred rows [D][tile]; whitened or weighted rows [D][tile].
-export function halfLogProbOffset(): usize {
-  return 0;
-}
 export function maximumOffset(k: i32, tile: i32): usize {
   return (<usize>(k * tile)) << 3;
 }

@@ -1,7 +1,7 @@
 // Parameters to factors: what the log-density needs of a mixture, computed once per iteration.
 // Must not touch rows of data.
 import { cholesky, invertTriangle } from './cholesky';
-import { DIAG, factorSize, FULL, SPHERICAL, TIED } from './layout';
+import { DIAG, FULL, factorSize, SPHERICAL, TIED } from './layout';
 import { LN_2PI, log } from './math';
 
 /**
@@ -14,14 +14,15 @@ function storeFactor(inversePtr: usize, targetPtr: usize, d: i32): f64 {
   let target = targetPtr;
   for (let row = 0; row < d; row += 2) {
     for (let column = 0; column <= row + 1; column++, target += 16) {
-      const first = column <= row ? load<f64>(inversePtr + (<usize>(row * d + column) << 3)) : 0;
+      const first = column <= row ? load<f64>(inversePtr + ((<usize>(row * d + column)) << 3)) : 0;
       const second =
-        row + 1 < d && column < d ? load<f64>(inversePtr + (<usize>((row + 1) * d + column) << 3)) : 0;
+        row + 1 < d && column < d ? load<f64>(inversePtr + ((<usize>((row + 1) * d + column)) << 3)) : 0;
       store<f64>(target, 0.5 * first);
       store<f64>(target, 0.5 * second, 8);
     }
   }
-  for (let row = 0; row < d; row++) logDeterminant += log(load<f64>(inversePtr + (<usize>(row * d + row) << 3)));
+  for (let row = 0; row < d; row++)
+    logDeterminant += log(load<f64>(inversePtr + ((<usize>(row * d + row)) << 3)));
   return logDeterminant;
 }
 
@@ -45,7 +46,8 @@ function storeDiagonal(variancePtr: usize, floorPtr: usize, targetPtr: usize, d:
 /** sum_j log(2 factor_j), the log-determinant of a diagonal precision Cholesky factor. */
 function diagonalLogDeterminant(factorPtr: usize, d: i32): f64 {
   let sum: f64 = 0;
-  for (let feature = 0; feature < d; feature++) sum += log(2 * load<f64>(factorPtr + ((<usize>feature) << 3)));
+  for (let feature = 0; feature < d; feature++)
+    sum += log(2 * load<f64>(factorPtr + ((<usize>feature) << 3)));
   return sum;
 }
 
@@ -82,10 +84,10 @@ function whitenMeans(
         const at = (<usize>column) << 3;
         sum +=
           0.5 *
-          load<f64>(inversePtr + (<usize>(row * d + column) << 3)) *
+          load<f64>(inversePtr + ((<usize>(row * d + column)) << 3)) *
           (load<f64>(meanPtr + at) - load<f64>(referencePtr + at));
       }
-      store<f64>(whitenedPtr + (<usize>(component * d + row) << 3), sum);
+      store<f64>(whitenedPtr + ((<usize>(component * d + row)) << 3), sum);
     }
   }
 }

@@ -10,7 +10,14 @@ import { expHalf, log, logPositive } from './math';
  * them without a square root per row and component. Below exp(-690) a responsibility is exactly 0. Log-sum-exp by
  * subtracting the maximum.
  */
-export function normalise(halfPtr: usize, rows: i32, k: i32, tileBytes: usize, maximumPtr: usize, rowSumPtr: usize): void {
+export function normalise(
+  halfPtr: usize,
+  rows: i32,
+  k: i32,
+  tileBytes: usize,
+  maximumPtr: usize,
+  rowSumPtr: usize,
+): void {
   const one = f64x2.splat(1);
   const end = halfPtr + <usize>k * tileBytes;
   for (let at: usize = 0, stop = (<usize>rows) << 3; at < stop; at += 32) {

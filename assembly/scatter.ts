@@ -139,7 +139,15 @@ function block4x2(
 }
 
 /** 2 x 2 dot products on the diagonal (three kept), or below it (`below`, all four kept). */
-function block2x2(aPtr: usize, bPtr: usize, rowBytes: usize, tileBytes: usize, targetPtr: usize, row: usize, below: bool): void {
+function block2x2(
+  aPtr: usize,
+  bPtr: usize,
+  rowBytes: usize,
+  tileBytes: usize,
+  targetPtr: usize,
+  row: usize,
+  below: bool,
+): void {
   let s00 = f64x2.splat(0);
   let s01 = f64x2.splat(0);
   let s10 = f64x2.splat(0);
@@ -180,7 +188,13 @@ function block1x2(aPtr: usize, bPtr: usize, rowBytes: usize, tileBytes: usize, t
  * sumXX += z z^T, packed lower triangle (row by row), z = [D][tile] as scaleRows left it. 4 x 2 blocks with lanes
  * over rows: 8 accumulators, 6 loads for 16 operations. O(N D^2 / 2).
  */
-export function addOuterProducts(scaledPtr: usize, rows: i32, d: i32, tileBytes: usize, targetPtr: usize): void {
+export function addOuterProducts(
+  scaledPtr: usize,
+  rows: i32,
+  d: i32,
+  tileBytes: usize,
+  targetPtr: usize,
+): void {
   const rowBytes = (<usize>rows) << 3;
   const features = <usize>d;
   let row: usize = 0;

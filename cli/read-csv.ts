@@ -190,10 +190,17 @@ class RowReader {
 
   /** A header has text in a column that is used, or the names that are asked for. */
   #isHeader(names: readonly string[]): boolean {
-    const { model, columns } = this.#selection;
+    const { model, ...own } = this.#selection;
+    const { columns } = own;
     if (columns === undefined && model?.featureNames && hasAllNames(names, model.featureNames)) return true;
-    const used = usedColumns(this.#selection, this.#source, names);
-    return used.some((column) => cellKind(names[column]) === 'text');
+    try {
+      const { features, weight } = resolveColumns(own, this.#source, names.length);
+      const used = weight === undefined ? features : [...features, weight];
+      return used.some((column) => cellKind(names[column]) === 'text');
+    } catch {
+      // Columns that are no numbers need names; if they are not there either, that is the error to report.
+      return true;
+    }
   }
 
   #weightOf(row: readonly string[], column: number): number {
@@ -273,19 +280,5 @@ class RowReader {
       weights: this.#weight === undefined ? undefined : this.#weights.take(),
       notes,
     };
-  }
-}
-
-/** The columns that a first row of unknown kind would have in use: as data if that is possible, else as a header. */
-function usedColumns(selection: Selection, source: string, row: readonly string[]): readonly number[] {
-  const used = (header?: readonly string[]): number[] => {
-    const { model: _, ...own } = selection;
-    const { features, weight } = resolveColumns(own, source, row.length, header);
-    return weight === undefined ? [...features] : [...features, weight];
-  };
-  try {
-    return used();
-  } catch {
-    return used(row);
   }
 }

@@ -8,4 +8,7 @@ if (error) {
   process.exit(1);
 }
 const binary = readFileSync('build/gaussmix.wasm').toString('base64');
-writeFileSync('build/binary.ts', `// Made by scripts/build-wasm.mjs from assembly/.\nexport const binary: string =\n  '${binary}';\n`);
+writeFileSync(
+  'build/binary.ts',
+  `// Made by scripts/build-wasm.mjs from assembly/.\nexport const binary: string =\n  '${binary}';\n`,
+);

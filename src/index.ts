@@ -1,5 +1,5 @@
 // The public interface of the library: re-exports only.
-export { GaussmixError, type ErrorCode, GaussmixRangeError, GaussmixTypeError } from './errors.ts';
+export { type ErrorCode, GaussmixError, GaussmixRangeError, GaussmixTypeError } from './errors.ts';
 export { type Fitted, GaussianMixture, type MixtureParameters } from './gaussian-mixture.ts';
 export { initialize } from './kernel.ts';
 export { type ArrowTableLike, Matrix, type MatrixLike } from './matrix.ts';

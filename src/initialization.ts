@@ -22,7 +22,7 @@ import {
   StatisticsStack,
   statisticsCount,
 } from './passes.ts';
-import { hashRow, Random } from './random.ts';
+import { hashRow, type Random } from './random.ts';
 
 /** Most rows that a data-driven start looks at. */
 const START_ROWS = 65536;
@@ -96,7 +96,10 @@ export class StartRows {
     this.#labels = kernel.allocate(n + 8);
     this.#distances = [kernel.allocate(n + 8), kernel.allocate(n + 8), kernel.allocate(n + 8)];
     this.#standardise();
-    if (weights) kernel.view(this.#weights, n).set(this.#numbers.length === weights.length ? weights : pick(weights, this.#numbers));
+    if (weights)
+      kernel
+        .view(this.#weights, n)
+        .set(this.#numbers.length === weights.length ? weights : pick(weights, this.#numbers));
   }
 
   #standardise(): void {

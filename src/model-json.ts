@@ -4,7 +4,7 @@ import { GaussmixRangeError, GaussmixTypeError } from './errors.ts';
 import type { FitRecord } from './fit.ts';
 import type { MixtureParameters } from './gaussian-mixture.ts';
 import { Matrix } from './matrix.ts';
-import { canonicalCovarianceType, type CovarianceForm } from './options.ts';
+import { type CovarianceForm, canonicalCovarianceType } from './options.ts';
 import type { Parameters } from './parameters.ts';
 
 const FORMAT = 'gaussmix-model';
@@ -123,7 +123,8 @@ function bad(name: string, expected: string, value: unknown): GaussmixTypeError 
 
 function count(object: Record<string, unknown>, key: string): number {
   const value = object[key];
-  if (!Number.isSafeInteger(value) || (value as number) < 0) throw bad(`fitted.${key}`, 'an integer >= 0', value);
+  if (!Number.isSafeInteger(value) || (value as number) < 0)
+    throw bad(`fitted.${key}`, 'an integer >= 0', value);
   return value as number;
 }
 
@@ -135,14 +136,19 @@ function positiveInteger(object: Record<string, unknown>, key: string): number {
 
 function list(value: unknown, length: number, name: string): unknown[] {
   if (!Array.isArray(value) || value.length !== length) {
-    throw bad(name, `an array of ${length} elements`, Array.isArray(value) ? `${value.length} elements` : value);
+    throw bad(
+      name,
+      `an array of ${length} elements`,
+      Array.isArray(value) ? `${value.length} elements` : value,
+    );
   }
   return value;
 }
 
 function numbers(value: unknown, length: number, name: string): number[] {
   return list(value, length, name).map((entry, i) => {
-    if (typeof entry !== 'number' || !Number.isFinite(entry)) throw bad(`${name}[${i}]`, 'a finite number', entry);
+    if (typeof entry !== 'number' || !Number.isFinite(entry))
+      throw bad(`${name}[${i}]`, 'a finite number', entry);
     return entry;
   });
 }

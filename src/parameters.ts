@@ -6,7 +6,12 @@ import { Matrix, type MatrixLike, toRowSource } from './matrix.ts';
 import type { CovarianceForm } from './options.ts';
 
 /** The kernel's code of a covariance form. */
-export const FORM_CODE: Readonly<Record<CovarianceForm, number>> = { spherical: 0, diag: 1, tied: 2, full: 3 };
+export const FORM_CODE: Readonly<Record<CovarianceForm, number>> = {
+  spherical: 0,
+  diag: 1,
+  tied: 2,
+  full: 3,
+};
 
 /** A mixture's parameters. Covariances are in the form's own shape: full (K, D, D), tied (D, D), diag (K, D), spherical (K). */
 export interface Parameters {
@@ -225,7 +230,8 @@ export function narrowCovariances(
     }
   }
   if (form === 'tied') return full.slice(0, stride);
-  if (form === 'spherical') return Float64Array.from({ length: k }, (_, component) => full[component * stride]);
+  if (form === 'spherical')
+    return Float64Array.from({ length: k }, (_, component) => full[component * stride]);
   return Float64Array.from(
     { length: k * d },
     (_, i) => full[Math.floor(i / d) * stride + (i % d) * d + (i % d)],

@@ -34,7 +34,14 @@ function stagingRows(d: number): number {
 }
 
 /** Reads rows [start, start + n) into panels at an address. */
-function packRows(kernel: Kernel, source: RowSource, start: number, n: number, staging: number, panels: number): void {
+function packRows(
+  kernel: Kernel,
+  source: RowSource,
+  start: number,
+  n: number,
+  staging: number,
+  panels: number,
+): void {
   const { columns } = source;
   const step = stagingRows(columns);
   for (let done = 0; done < n; done += step) {

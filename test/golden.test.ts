@@ -56,7 +56,9 @@ describe('scikit-learn, from the same start', () => {
     // Two summation orders of 272 or 150 terms of size 5 differ by about 1e-14.
     expectWithin(fitted.logLikelihood, expected.logLikelihood, 1e-9, 'logLikelihood');
     expect(fitted.history.length).toBe(expected.history.length);
-    expected.history.forEach((value, i) => expectWithin(fitted.history[i], value, 1e-8, `history[${i}]`));
+    for (const [i, value] of expected.history.entries()) {
+      expectWithin(fitted.history[i], value, 1e-8, `history[${i}]`);
+    }
     const d = data[0].length;
     const scale = Array.from({ length: d }, (_, j) => {
       const mean = data.reduce((sum, row) => sum + row[j], 0) / data.length;

@@ -79,10 +79,17 @@ export const ready: Promise<void> = initialize();
 export { labels, proba };
 `;
     writeFileSync(join(folder, file), source);
-    const module = resolution === 'node16' ? 'node16' : 'esnext';
-    const tsc = join(root, 'node_modules/typescript/bin/tsc');
-    const settings = ['--strict', '--noEmit', '--target', 'es2022', '--module', module];
-    run('node', [tsc, ...settings, '--moduleResolution', resolution, '--types', '', file]);
+    const compilerOptions = {
+      strict: true,
+      noEmit: true,
+      target: 'es2022',
+      lib: ['es2022', 'dom'],
+      module: resolution === 'node16' ? 'node16' : 'esnext',
+      moduleResolution: resolution,
+      types: [],
+    };
+    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: [file] }));
+    expect(run('node', [join(root, 'node_modules/typescript/bin/tsc'), '-p', '.'])).toBe('');
   });
 
   it('builds and runs through Vite', () => {

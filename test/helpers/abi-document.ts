@@ -11,7 +11,7 @@ export interface DocumentedFunction {
 
 /** Rows of the table of exports: | `name` | `a: i32, b: f64` | `i32` |, empty cells for none. */
 export function documentedFunctions(): DocumentedFunction[] {
-  return [...text.matchAll(/^\| `(gmm_\w+)` \| ?(?:`([^`]*)`)? ?\| ?(?:`(\w+)`)? ?\|$/gm)].map((match) => ({
+  return [...text.matchAll(/^\| *`(gmm_\w+)` *\| *(?:`([^`]*)`)? *\| *(?:`(\w+)`)? *\|$/gm)].map((match) => ({
     name: match[1],
     parameters: (match[2] ?? '')
       .split(', ')

@@ -74,6 +74,16 @@ const expPoints: Record<string, () => number[]> = {
     const uniform = generator(3);
     return Array.from({ length: 20_000 }, () => (uniform() - 0.5) * LN_2);
   },
+  'points where rounding the reduced argument once cost more than 1 ULP': () => [
+    408.6284415531195, -185.41051390386613, -683.0912447998772, 403.76231790425135,
+  ],
+  'reduced arguments near the ends of their interval, whatever the power of two': () => {
+    const uniform = generator(12);
+    return Array.from(
+      { length: 40_000 },
+      () => (Math.floor(uniform() * 2040) - 1020 + 0.48 + 0.04 * uniform()) * LN_2,
+    );
+  },
   'the edges of the range': () => [
     ...Array.from({ length: 200 }, (_, i) => neighbour(EXP_MAXIMUM, -i)),
     ...Array.from({ length: 200 }, (_, i) => neighbour(EXP_MINIMUM, i)),
@@ -91,6 +101,10 @@ const logPoints: Record<string, () => number[]> = {
     const uniform = generator(5);
     return Array.from({ length: 20_000 }, () => 0.5 + 1.5 * uniform());
   },
+  'the worst points of five million random ones': () => [
+    0.7038011896274202, 0.6987638579822611, 1.4073780283986428, 1.4021137729251854, 0.700237637684017,
+    1.410975038947569, 1.5676732518785137e-308,
+  ],
   'next to 1': () => {
     const uniform = generator(6);
     const points = around(1, 500);
