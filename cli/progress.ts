@@ -38,7 +38,8 @@ export class ProgressLine {
     const parts = [
       ...(runs > 1 ? [`run ${run + 1} of ${runs}`] : []),
       `iteration ${iteration}`,
-      `log-likelihood ${logLikelihood.toFixed(6)} nats per row`,
+      // On a terminal the line must fit; the summary names the unit.
+      `log-likelihood ${logLikelihood.toFixed(6)}${this.#verbose ? ' nats per row' : ''}`,
       ...(Number.isFinite(change) ? [`change ${change.toExponential(2)}`] : []),
       `${(elapsedMs / 1000).toFixed(1)} s`,
     ];

@@ -35,6 +35,7 @@ export class Matrix {
    * @throws GaussmixRangeError INVALID_SHAPE (no rows, no columns, ragged), INVALID_VALUE (infinite, beyond 1e150)
    * @throws GaussmixTypeError INVALID_DATA (no matrix at all), INVALID_VALUE (an element that is not a number)
    * @example
+   * import { Matrix } from 'gaussmix';
    * const matrix = Matrix.from([[1, 2], [3, 4]]);
    * matrix.row(1); // Float64Array [3, 4]
    */

@@ -15,8 +15,11 @@ export interface Region {
 /** The functions among the exports. */
 export type Operation = Exclude<keyof KernelExports, 'memory' | 'gmm_abi_version'>;
 
-/** A quiet NaN with a payload no arithmetic produces: read by mistake, it spreads into the results. */
-const SENTINEL = 0x7ff8_dead_beef_cafen;
+/**
+ * What memory holds that nothing has been written to, by turns: a quiet NaN, which spreads into results when read by
+ * mistake, and a number (about 69,000), which changes when something is added to it by mistake, as a NaN does not.
+ */
+const SENTINELS = [0x7ff8_dead_beef_cafen, 0x40f0_dead_beef_cafen];
 /** Guard words between buffers; more than a panel row, so that a vector store past the end lands in them. */
 const GUARD_BYTES = 128;
 const PAGE_BYTES = 65536;
@@ -39,18 +42,20 @@ export function instantiate(): KernelExports {
 export class GuardedMemory {
   readonly exports: KernelExports = instantiate();
   #top: number = 0;
+  #resets: number = 0;
 
   constructor() {
     this.reset();
   }
 
   /**
-   * Forgets all buffers and fills the memory above the heap base with sentinels.
+   * Forgets all buffers and fills the memory above the heap base with sentinels, other ones than the last time.
    * @param shift multiples of 16 bytes by which all later buffers move
    */
   reset(shift: number = 0): void {
+    this.#resets++;
     const base = Math.ceil((this.exports.gmm_heap_base() >>> 0) / 16) * 16;
-    new BigUint64Array(this.exports.memory.buffer).fill(SENTINEL, base / 8);
+    new BigUint64Array(this.exports.memory.buffer).fill(this.#sentinel, base / 8);
     this.#top = base + 16 * shift;
   }
 
@@ -92,8 +97,9 @@ export class GuardedMemory {
 
   /** Sentinels again, as after {@link output}. */
   spoil(buffer: Region): void {
+    const sentinel = this.#sentinel;
     const bytes = new Uint8Array(this.exports.memory.buffer, buffer.address, byteLength(buffer));
-    for (let i = 0; i < bytes.length; i++) bytes[i] = Number((SENTINEL >> BigInt(8 * (i % 8))) & 0xffn);
+    for (let i = 0; i < bytes.length; i++) bytes[i] = Number((sentinel >> BigInt(8 * (i % 8))) & 0xffn);
   }
 
   /**
@@ -115,6 +121,10 @@ export class GuardedMemory {
     return result;
   }
 
+  get #sentinel(): bigint {
+    return SENTINELS[this.#resets % SENTINELS.length];
+  }
+
   #allocate(name: string, count: number, type: 'f64' | 'i32'): Region {
     const address = this.#top + GUARD_BYTES;
     const buffer: Region = { name, address, count, type };
@@ -123,7 +133,7 @@ export class GuardedMemory {
     if (missing > 0) {
       const old = this.exports.memory.buffer.byteLength;
       this.exports.memory.grow(Math.ceil(missing / PAGE_BYTES));
-      new BigUint64Array(this.exports.memory.buffer).fill(SENTINEL, old / 8);
+      new BigUint64Array(this.exports.memory.buffer).fill(this.#sentinel, old / 8);
     }
     return buffer;
   }

@@ -247,12 +247,15 @@ describe('gmm_merge', () => {
     for (const count of [0, 1, 2, 3, 4, 7, 8, 9, 31, 64, 1001]) {
       const target = Array.from({ length: count }, () => uniform() * 10 ** (20 * uniform() - 10));
       const source = Array.from({ length: count }, () => -uniform() * 10 ** (20 * uniform() - 10));
-      const memory = freshMemory();
-      const a = memory.input('target', target);
-      const b = memory.input('source', source);
-      memory.call('gmm_merge', [a, b, count], [a]);
-      // One addition each: there is nothing to tolerate.
-      expectBitEqual(memory.read(a), merge(target, source), `count ${count}`);
+      // Twice: with each kind of sentinel around the buffers.
+      for (let again = 0; again < 2; again++) {
+        const memory = freshMemory();
+        const a = memory.input('target', target);
+        const b = memory.input('source', source);
+        memory.call('gmm_merge', [a, b, count], [a]);
+        // One addition each: there is nothing to tolerate.
+        expectBitEqual(memory.read(a), merge(target, source), `count ${count}`);
+      }
     }
   });
 

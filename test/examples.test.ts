@@ -1,0 +1,77 @@
+// Every example in the README and the docstrings runs on the built package and prints what it says it prints.
+import { execFileSync } from 'node:child_process';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const read = (path: string): string => readFileSync(join(root, path), 'utf8');
+let folder = '';
+
+beforeAll(() => {
+  mkdirSync(join(root, 'build'), { recursive: true });
+  folder = mkdtempSync(join(root, 'build/examples-'));
+  mkdirSync(join(folder, 'node_modules'));
+  symlinkSync(root, join(folder, 'node_modules/gaussmix'));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function runModule(source: string): string {
+  const file = join(folder, 'example.mjs');
+  writeFileSync(file, source);
+  return execFileSync('node', [file], { encoding: 'utf8' });
+}
+
+/** Fenced blocks of a language in a Markdown text. */
+function blocks(text: string, language: string): string[] {
+  return [...text.matchAll(new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, 'gs'))].map((match) => match[1]);
+}
+
+/** Code of the @example sections of a source file. */
+function docExamples(source: string): string[] {
+  return [...source.matchAll(/@example\n(.*?)\n\s*\*\//gs)].map(([, lines]) =>
+    lines
+      .split('\n')
+      .map((line) => line.replace(/^\s*\* ?/, ''))
+      .join('\n'),
+  );
+}
+
+it('the first example of the README prints what its comments say', () => {
+  const [first] = blocks(read('README.md'), 'js');
+  const promised = [...first.matchAll(/console\.log\(.*\); \/\/ (.*)/g)].map((match) => match[1]);
+  const printed = runModule(first).trim().split('\n');
+  expect(printed.length).toBe(promised.length);
+  promised.forEach((line, i) => {
+    // Numbers are cut off with an ellipsis in the README; words of explanation stand for any number.
+    const pattern = line.includes('[')
+      ? line.replace(/[[\]().]/g, '\\$&').replaceAll('…', '\\d+')
+      : '-?\\d+\\.?\\d*';
+    expect(printed[i]).toMatch(new RegExp(`^${pattern}$`));
+  });
+});
+
+it('every JavaScript example of the README runs', () => {
+  const all = blocks(read('README.md'), 'js');
+  expect(all.length).toBeGreaterThan(1);
+  runModule(all.join('\n'));
+});
+
+const sources = readdirSync(join(root, 'src')).filter((name) => name.endsWith('.ts'));
+const examples = sources.flatMap((name) =>
+  docExamples(read(`src/${name}`)).map((code, i) => ({ name: `${name} ${i}`, code })),
+);
+
+it('there are docstring examples', () => expect(examples.length).toBeGreaterThanOrEqual(5));
+it.each(examples)('the docstring example $name runs', ({ code }) => {
+  runModule(code);
+});
