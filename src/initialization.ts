@@ -50,18 +50,19 @@ export function chooseRows(rows: number, count: number, seed: number, weights?: 
   let last = 0;
   let below = 0;
   while (last < 65535 && below + buckets[last] < count) below += buckets[last++];
-  const chosen: number[] = [];
+  const chosen = new Uint32Array(count);
   const border: { hash: number; row: number }[] = [];
+  let found = 0;
   for (let row = 0; row < rows; row++) {
     if (!usable(row)) continue;
     const hash = hashRow(seed, row);
     const bucket = hash >>> 16;
-    if (bucket < last) chosen.push(row);
+    if (bucket < last) chosen[found++] = row;
     else if (bucket === last) border.push({ hash, row });
   }
   border.sort((a, b) => a.hash - b.hash || a.row - b.row);
-  for (const { row } of border.slice(0, count - below)) chosen.push(row);
-  return Uint32Array.from(chosen).sort();
+  for (const { row } of border.slice(0, count - found)) chosen[found++] = row;
+  return chosen.subarray(0, found).sort();
 }
 
 /** The rows a data-driven start looks at, standardised (mean 0, variance 1), in kernel memory. */

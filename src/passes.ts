@@ -160,7 +160,7 @@ export class StatisticsStack {
   push(): number {
     const slot = this.#slot(this.#depth);
     this.#depth++;
-    this.#kernel.view(slot, this.#count).fill(0);
+    this.#kernel.f64.fill(0, slot / 8, slot / 8 + this.#count);
     return slot;
   }
 
