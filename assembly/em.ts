@@ -11,6 +11,7 @@ import {
   rootWeightOffset,
   rowSumOffset,
   SPHERICAL,
+  scaleOffset,
   scatterSize,
   TIED,
   tiedOffset,
@@ -182,11 +183,12 @@ function addTile(
   }
 }
 
-function validBlock(form: i32, n: i32, d: i32, k: i32): i32 {
+/** 0, or minus the position of the bad one among form (argument 1) and n, d, k (arguments `first` and after). */
+function checkSizes(form: i32, first: i32, n: i32, d: i32, k: i32): i32 {
   if (form < SPHERICAL || form > FULL) return -1;
-  if (n < 0 || n > BLOCK) return -4;
-  if (d < 1) return -5;
-  if (k < 1) return -6;
+  if (n < 0 || n > BLOCK) return -first;
+  if (d < 1) return -first - 1;
+  if (k < 1) return -first - 2;
   return 0;
 }
 
@@ -212,7 +214,7 @@ export function accumulate(
   workspacePtr: usize,
   likelihoodOnly: i32,
 ): i32 {
-  const bad = validBlock(form, n, d, k);
+  const bad = checkSizes(form, 4, n, d, k);
   if (bad) return bad;
   const tile = tileRows(d);
   const stride = tileStride(d);
@@ -247,7 +249,7 @@ export function accumulate(
     const tilePtr = panelsPtr + ((<usize>start * <usize>d) << 3);
     const tileWeights = weightsPtr + ((<usize>start) << 3);
     logDensityTile(form, tilePtr, rows, d, k, meansPtr, factorsPtr, workspacePtr);
-    normalise(workspacePtr, rows, k, tileBytes, maximumPtr, rowSumPtr);
+    normalise(workspacePtr, rows, k, tileBytes, maximumPtr, rowSumPtr, workspacePtr + scaleOffset(k, stride));
     if (weightsPtr) {
       logLikelihood += weightedLogLikelihood(maximumPtr, rowSumPtr, tileWeights, used);
       for (let row = 0; row < used; row++) count += load<f64>(tileWeights + ((<usize>row) << 3));
@@ -303,7 +305,7 @@ export function accumulateResponsibilities(
   statisticsPtr: usize,
   workspacePtr: usize,
 ): i32 {
-  const bad = validBlock(form, n, d, k);
+  const bad = checkSizes(form, 4, n, d, k);
   if (bad) return bad;
   const tile = tileRows(d);
   const stride = tileStride(d);
@@ -354,7 +356,7 @@ export function eStep(
   logProbNormPtr: usize,
   workspacePtr: usize,
 ): i32 {
-  const bad = validBlock(form, n, d, k);
+  const bad = checkSizes(form, 3, n, d, k);
   if (bad) return bad;
   const tile = tileRows(d);
   const stride = tileStride(d);
@@ -378,7 +380,7 @@ export function eStep(
     const matrixAt = (<usize>start * <usize>k) << 3;
     if (logProbPtr) copyOut(workspacePtr, used, k, tileBytes, logProbPtr + matrixAt, false);
     if (!respPtr && !logProbNormPtr) continue;
-    normalise(workspacePtr, rows, k, tileBytes, maximumPtr, rowSumPtr);
+    normalise(workspacePtr, rows, k, tileBytes, maximumPtr, rowSumPtr, workspacePtr + scaleOffset(k, stride));
     if (respPtr) copyOut(workspacePtr, used, k, tileBytes, respPtr + matrixAt, true);
     if (logProbNormPtr) {
       logProbNorm(maximumPtr, rowSumPtr, rows, normPtr);

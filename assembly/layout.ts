@@ -21,7 +21,7 @@ export const BLOCK = 4096;
  * 32 KiB first-level cache beside its responsibilities. Depends on D alone, so results do too.
  */
 export function tileRows(d: i32): i32 {
-  return d <= 8 ? 128 : d <= 32 ? 64 : 32;
+  return d <= 8 ? 128 : d <= 64 ? 64 : 32;
 }
 
 /**
@@ -78,7 +78,7 @@ export function workspaceCount(form: i32, d: i32, k: i32): i32 {
 
 // The tile's scratch, in bytes from the start of the workspace: half log-densities, later square roots of
 // responsibilities [K][tile]; their maximum over components [tile]; square roots of sample weights [tile];
-// row sums [tile]; log of the row sums [tile]; centred rows [D][tile]; whitened or weighted rows [D][tile].
+// row sums [tile]; factors that scale rows [tile]; centred rows [D][tile]; whitened or weighted rows [D][tile].
 export function maximumOffset(k: i32, tile: i32): usize {
   return (<usize>(k * tile)) << 3;
 }
@@ -87,6 +87,9 @@ export function rootWeightOffset(k: i32, tile: i32): usize {
 }
 export function rowSumOffset(k: i32, tile: i32): usize {
   return (<usize>((k + 2) * tile)) << 3;
+}
+export function scaleOffset(k: i32, tile: i32): usize {
+  return (<usize>((k + 3) * tile)) << 3;
 }
 export function centredOffset(k: i32, tile: i32): usize {
   return (<usize>((k + 4) * tile)) << 3;

@@ -83,35 +83,48 @@ export function logDensityFull(
     let q3 = half;
     let w = factorPtr;
     for (let columns: usize = 2; columns < lastColumns + 2; columns += 2) {
-      let a0 = f64x2.splat(0);
-      let a1 = f64x2.splat(0);
-      let a2 = f64x2.splat(0);
-      let a3 = f64x2.splat(0);
-      let b0 = f64x2.splat(0);
-      let b1 = f64x2.splat(0);
-      let b2 = f64x2.splat(0);
-      let b3 = f64x2.splat(0);
       let x = centredPtr + at;
-      const stop = x + min(columns, lastColumns) * tileBytes;
+      // Column 0 starts the sums; the last column, j + 1, belongs to the second row alone.
+      let wa = v128.load64_splat(w);
+      let wb = v128.load64_splat(w, 8);
+      let x0 = v128.load(x);
+      let a0 = v128.mul<f64>(x0, wa);
+      let b0 = v128.mul<f64>(x0, wb);
+      let x1 = v128.load(x, 16);
+      let a1 = v128.mul<f64>(x1, wa);
+      let b1 = v128.mul<f64>(x1, wb);
+      let x2 = v128.load(x, 32);
+      let a2 = v128.mul<f64>(x2, wa);
+      let b2 = v128.mul<f64>(x2, wb);
+      let x3 = v128.load(x, 48);
+      let a3 = v128.mul<f64>(x3, wa);
+      let b3 = v128.mul<f64>(x3, wb);
+      const last = x + (columns - 1) * tileBytes;
       const next = w + (columns << 4);
-      do {
-        const wa = v128.load64_splat(w);
-        const wb = v128.load64_splat(w, 8);
-        const x0 = v128.load(x);
+      for (x += tileBytes; x < last; x += tileBytes) {
+        w += 16;
+        wa = v128.load64_splat(w);
+        wb = v128.load64_splat(w, 8);
+        x0 = v128.load(x);
         a0 = v128.add<f64>(a0, v128.mul<f64>(x0, wa));
         b0 = v128.add<f64>(b0, v128.mul<f64>(x0, wb));
-        const x1 = v128.load(x, 16);
+        x1 = v128.load(x, 16);
         a1 = v128.add<f64>(a1, v128.mul<f64>(x1, wa));
         b1 = v128.add<f64>(b1, v128.mul<f64>(x1, wb));
-        const x2 = v128.load(x, 32);
+        x2 = v128.load(x, 32);
         a2 = v128.add<f64>(a2, v128.mul<f64>(x2, wa));
         b2 = v128.add<f64>(b2, v128.mul<f64>(x2, wb));
-        const x3 = v128.load(x, 48);
+        x3 = v128.load(x, 48);
         a3 = v128.add<f64>(a3, v128.mul<f64>(x3, wa));
         b3 = v128.add<f64>(b3, v128.mul<f64>(x3, wb));
-        x += tileBytes;
-        w += 16;
-      } while (x < stop);
+      }
+      if (columns <= lastColumns) {
+        wb = v128.load64_splat(w, 24);
+        b0 = v128.add<f64>(b0, v128.mul<f64>(v128.load(x), wb));
+        b1 = v128.add<f64>(b1, v128.mul<f64>(v128.load(x, 16), wb));
+        b2 = v128.add<f64>(b2, v128.mul<f64>(v128.load(x, 32), wb));
+        b3 = v128.add<f64>(b3, v128.mul<f64>(v128.load(x, 48), wb));
+      }
       w = next;
       q0 = v128.sub<f64>(q0, v128.add<f64>(v128.mul<f64>(a0, a0), v128.mul<f64>(b0, b0)));
       q1 = v128.sub<f64>(q1, v128.add<f64>(v128.mul<f64>(a1, a1), v128.mul<f64>(b1, b1)));

@@ -3,7 +3,7 @@
 
 // Constants stand in linear memory, each twice (one per lane): an engine loads or folds a 16-byte operand,
 // but rebuilds a v128.const at every use.
-const EXP: usize = memory.data<f64>(
+export const EXP: usize = memory.data<f64>(
   [
     1.4426950408889634, 1.4426950408889634, // 0: log2(e)
     6755399441055744, 6755399441055744, // 16: 1.5 * 2^52, adding it rounds to an integer
@@ -20,7 +20,7 @@ const EXP: usize = memory.data<f64>(
     0.16666666666666413, 0.16666666666666413,
     0.5000000000000011, 0.5000000000000011, // 208
     1.0, 1.0, // 224
-    -345.0, -345.0, // 240: EXP_HALF_FLOOR
+    6755399441055246, 6755399441055246, // 240: 1.5 * 2^52 - 498, n at exp(-345)
     -708.0, -708.0, // 256
     709.782712893384, 709.782712893384, // 272: ln of the largest double
   ],
@@ -78,16 +78,6 @@ export function expInRange(x: v128): v128 {
     v128.load(EXP, 224),
   );
   return v128.add<i64>(p, v128.shl<i64>(shifted, 52));
-}
-
-/**
- * exp(x) for x <= 0, and exactly 0 below EXP_HALF_FLOOR = -345: the square of the result is never subnormal.
- * This is the form responsibilities need (their square roots are kept). Error at most 1 ULP.
- */
-// @ts-ignore: a decorator on a function is AssemblyScript only
-@inline
-export function expHalf(x: v128): v128 {
-  return v128.and(expInRange(x), v128.ge<f64>(x, v128.load(EXP, 240)));
 }
 
 /** exp(x) for every x: 0 below -708 (subnormal results are flushed), +Infinity above ln(max), NaN for NaN. */

@@ -1,14 +1,15 @@
 // Half log-densities of a tile to square roots of responsibilities and the tile's log-likelihood.
 // Must not know how densities were computed or what is done with responsibilities.
-import { expHalf, log, logPositive } from './math';
+import { EXP, log, logPositive } from './math';
 
 /**
  * In place: half log-densities [K][tile] become sqrt(responsibility) [K][tile]; rowSum[row] receives
- * sum_k exp(logProb_k - max_k logProb), which is in [1, K]. `rows` is a multiple of 8. O(N K).
+ * sum_k exp(logProb_k - max_k logProb), which is in [1, K]; scale[row] is scratch. `rows` is a multiple of 8. O(N K).
  *
  * Square roots, because the scatter of the M-step is then one array times itself; exp of the halved exponent gives
- * them without a square root per row and component. Below exp(-690) a responsibility is exactly 0. Log-sum-exp by
- * subtracting the maximum.
+ * them without a square root per row and component. Below 2^-997 a responsibility is exactly 0. Log-sum-exp by
+ * subtracting the maximum. Three sweeps, none with a chain of dependent operations from one row to the next: in one
+ * sweep, the division and square root at the end of each row held up the exponentials of the rows after it.
  */
 export function normalise(
   halfPtr: usize,
@@ -17,30 +18,97 @@ export function normalise(
   tileBytes: usize,
   maximumPtr: usize,
   rowSumPtr: usize,
+  scalePtr: usize,
 ): void {
-  const one = f64x2.splat(1);
+  const rowBytes = (<usize>rows) << 3;
   const end = halfPtr + <usize>k * tileBytes;
-  for (let at: usize = 0, stop = (<usize>rows) << 3; at < stop; at += 32) {
-    const m0 = v128.load(maximumPtr + at);
-    const m1 = v128.load(maximumPtr + at, 16);
-    let s0 = f64x2.splat(0);
-    let s1 = f64x2.splat(0);
-    for (let h = halfPtr + at; h < end; h += tileBytes) {
-      const e0 = expHalf(v128.sub<f64>(v128.load(h), m0));
-      const e1 = expHalf(v128.sub<f64>(v128.load(h, 16), m1));
-      v128.store(h, e0);
-      v128.store(h, e1, 16);
-      s0 = v128.add<f64>(s0, v128.mul<f64>(e0, e0));
-      s1 = v128.add<f64>(s1, v128.mul<f64>(e1, e1));
+  memory.fill(rowSumPtr, 0, rowBytes);
+  for (let h = halfPtr; h < end; h += tileBytes) exponentials(h, rowBytes, maximumPtr, rowSumPtr);
+  const one = f64x2.splat(1);
+  for (let at: usize = 0; at < rowBytes; at += 32) {
+    const s0 = v128.div<f64>(one, v128.load(rowSumPtr + at));
+    const s1 = v128.div<f64>(one, v128.load(rowSumPtr + at, 16));
+    v128.store(scalePtr + at, v128.sqrt<f64>(s0));
+    v128.store(scalePtr + at, v128.sqrt<f64>(s1), 16);
+  }
+  for (let h = halfPtr; h < end; h += tileBytes) {
+    for (let at: usize = 0; at < rowBytes; at += 32) {
+      v128.store(h + at, v128.mul<f64>(v128.load(h + at), v128.load(scalePtr + at)));
+      v128.store(h + at, v128.mul<f64>(v128.load(h + at, 16), v128.load(scalePtr + at, 16)), 16);
     }
-    v128.store(rowSumPtr + at, s0);
-    v128.store(rowSumPtr + at, s1, 16);
-    const scale0 = v128.sqrt<f64>(v128.div<f64>(one, s0));
-    const scale1 = v128.sqrt<f64>(v128.div<f64>(one, s1));
-    for (let h = halfPtr + at; h < end; h += tileBytes) {
-      v128.store(h, v128.mul<f64>(v128.load(h), scale0));
-      v128.store(h, v128.mul<f64>(v128.load(h, 16), scale1), 16);
-    }
+  }
+}
+
+/**
+ * half[row] = exp(half - maximum), exactly 0 below -498.5 ln 2, and rowSum[row] += its square. This is expInRange of
+ * math.ts for two vectors at a time, written out side by side so that each constant is loaded once for both and
+ * everything stays in registers; test/kernel holds the two to the same bits.
+ */
+function exponentials(halfPtr: usize, rowBytes: usize, maximumPtr: usize, rowSumPtr: usize): void {
+  for (let at: usize = 0; at < rowBytes; at += 32) {
+    const x0 = v128.sub<f64>(v128.load(halfPtr + at), v128.load(maximumPtr + at));
+    const x1 = v128.sub<f64>(v128.load(halfPtr + at, 16), v128.load(maximumPtr + at, 16));
+    const magic = v128.load(EXP, 16);
+    const scaled = v128.load(EXP);
+    const shifted0 = v128.add<f64>(v128.mul<f64>(x0, scaled), magic);
+    const shifted1 = v128.add<f64>(v128.mul<f64>(x1, scaled), magic);
+    const n0 = v128.sub<f64>(shifted0, magic);
+    const n1 = v128.sub<f64>(shifted1, magic);
+    const ln2High = v128.load(EXP, 32);
+    const high0 = v128.add<f64>(x0, v128.mul<f64>(n0, ln2High));
+    const high1 = v128.add<f64>(x1, v128.mul<f64>(n1, ln2High));
+    const ln2Low = v128.load(EXP, 48);
+    const low0 = v128.mul<f64>(n0, ln2Low);
+    const low1 = v128.mul<f64>(n1, ln2Low);
+    const r0 = v128.add<f64>(high0, low0);
+    const r1 = v128.add<f64>(high1, low1);
+    const square0 = v128.mul<f64>(r0, r0);
+    const square1 = v128.mul<f64>(r1, r1);
+    const q9 = v128.load(EXP, 64);
+    let odd0 = v128.mul<f64>(q9, square0);
+    let odd1 = v128.mul<f64>(q9, square1);
+    const q7 = v128.load(EXP, 96);
+    odd0 = v128.add<f64>(odd0, q7);
+    odd1 = v128.add<f64>(odd1, q7);
+    const q8 = v128.load(EXP, 80);
+    let even0 = v128.mul<f64>(q8, square0);
+    let even1 = v128.mul<f64>(q8, square1);
+    const q6 = v128.load(EXP, 112);
+    even0 = v128.add<f64>(even0, q6);
+    even1 = v128.add<f64>(even1, q6);
+    const q5 = v128.load(EXP, 128);
+    odd0 = v128.add<f64>(v128.mul<f64>(odd0, square0), q5);
+    odd1 = v128.add<f64>(v128.mul<f64>(odd1, square1), q5);
+    const q4 = v128.load(EXP, 144);
+    even0 = v128.add<f64>(v128.mul<f64>(even0, square0), q4);
+    even1 = v128.add<f64>(v128.mul<f64>(even1, square1), q4);
+    const q3 = v128.load(EXP, 160);
+    odd0 = v128.add<f64>(v128.mul<f64>(odd0, square0), q3);
+    odd1 = v128.add<f64>(v128.mul<f64>(odd1, square1), q3);
+    const q2 = v128.load(EXP, 176);
+    even0 = v128.add<f64>(v128.mul<f64>(even0, square0), q2);
+    even1 = v128.add<f64>(v128.mul<f64>(even1, square1), q2);
+    const q1 = v128.load(EXP, 192);
+    odd0 = v128.add<f64>(v128.mul<f64>(odd0, square0), q1);
+    odd1 = v128.add<f64>(v128.mul<f64>(odd1, square1), q1);
+    const q0 = v128.load(EXP, 208);
+    even0 = v128.add<f64>(v128.mul<f64>(even0, square0), q0);
+    even1 = v128.add<f64>(v128.mul<f64>(even1, square1), q0);
+    const p0 = v128.mul<f64>(square0, v128.add<f64>(v128.mul<f64>(odd0, r0), even0));
+    const p1 = v128.mul<f64>(square1, v128.add<f64>(v128.mul<f64>(odd1, r1), even1));
+    const one = v128.load(EXP, 224);
+    let e0 = v128.add<f64>(v128.add<f64>(high0, v128.add<f64>(p0, low0)), one);
+    let e1 = v128.add<f64>(v128.add<f64>(high1, v128.add<f64>(p1, low1)), one);
+    e0 = v128.add<i64>(e0, v128.shl<i64>(shifted0, 52));
+    e1 = v128.add<i64>(e1, v128.shl<i64>(shifted1, 52));
+    // shifted is 1.5 * 2^52 + n: comparing it compares n without keeping x.
+    const floor = v128.load(EXP, 240);
+    e0 = v128.and(e0, v128.ge<f64>(shifted0, floor));
+    e1 = v128.and(e1, v128.ge<f64>(shifted1, floor));
+    v128.store(halfPtr + at, e0);
+    v128.store(halfPtr + at, e1, 16);
+    v128.store(rowSumPtr + at, v128.add<f64>(v128.load(rowSumPtr + at), v128.mul<f64>(e0, e0)));
+    v128.store(rowSumPtr + at, v128.add<f64>(v128.load(rowSumPtr + at, 16), v128.mul<f64>(e1, e1)), 16);
   }
 }
 

@@ -138,36 +138,106 @@ function block4x2(
   addTo(target, s30, s31);
 }
 
-/** 2 x 2 dot products on the diagonal (three kept), or below it (`below`, all four kept). */
-function block2x2(
+/** As block4x2 with two rows a, a+1 against four b ... b+3: the last two rows of a triangle. */
+function block2x4(
   aPtr: usize,
   bPtr: usize,
   rowBytes: usize,
   tileBytes: usize,
   targetPtr: usize,
-  row: usize,
-  below: bool,
+  step: usize,
 ): void {
   let s00 = f64x2.splat(0);
   let s01 = f64x2.splat(0);
+  let s02 = f64x2.splat(0);
+  let s03 = f64x2.splat(0);
   let s10 = f64x2.splat(0);
   let s11 = f64x2.splat(0);
+  let s12 = f64x2.splat(0);
+  let s13 = f64x2.splat(0);
+  const shift2 = tileBytes << 1;
   const end = aPtr + rowBytes;
   let b = bPtr;
-  for (let a = aPtr; a < end; a += 16, b += 16) {
-    const b0 = v128.load(b);
-    const b1 = v128.load(b + tileBytes);
+  let b1 = bPtr + tileBytes;
+  for (let a = aPtr; a < end; a += 16, b += 16, b1 += 16) {
     const x0 = v128.load(a);
     const x1 = v128.load(a + tileBytes);
-    s00 = v128.add<f64>(s00, v128.mul<f64>(x0, b0));
-    s01 = v128.add<f64>(s01, v128.mul<f64>(x0, b1));
-    s10 = v128.add<f64>(s10, v128.mul<f64>(x1, b0));
-    s11 = v128.add<f64>(s11, v128.mul<f64>(x1, b1));
+    const y0 = v128.load(b);
+    s00 = v128.add<f64>(s00, v128.mul<f64>(x0, y0));
+    s10 = v128.add<f64>(s10, v128.mul<f64>(x1, y0));
+    const y1 = v128.load(b1);
+    s01 = v128.add<f64>(s01, v128.mul<f64>(x0, y1));
+    s11 = v128.add<f64>(s11, v128.mul<f64>(x1, y1));
+    const y2 = v128.load(b + shift2);
+    s02 = v128.add<f64>(s02, v128.mul<f64>(x0, y2));
+    s12 = v128.add<f64>(s12, v128.mul<f64>(x1, y2));
+    const y3 = v128.load(b1 + shift2);
+    s03 = v128.add<f64>(s03, v128.mul<f64>(x0, y3));
+    s13 = v128.add<f64>(s13, v128.mul<f64>(x1, y3));
   }
-  const target = targetPtr + rowOffset(row);
-  if (below) addTo(target, s00, s01);
-  else addOne(target, s00);
-  addTo(target + ((row + 1) << 3), s10, s11);
+  addTo(targetPtr, s00, s01);
+  addTo(targetPtr + 16, s02, s03);
+  addTo(targetPtr + step, s10, s11);
+  addTo(targetPtr + step + 16, s12, s13);
+}
+
+/** The ten dot products of four rows among themselves: a 4 x 4 triangle on the diagonal. */
+function diagonal4(aPtr: usize, rowBytes: usize, tileBytes: usize, targetPtr: usize, row: usize): void {
+  let s00 = f64x2.splat(0);
+  let s10 = f64x2.splat(0);
+  let s11 = f64x2.splat(0);
+  let s20 = f64x2.splat(0);
+  let s21 = f64x2.splat(0);
+  let s22 = f64x2.splat(0);
+  let s30 = f64x2.splat(0);
+  let s31 = f64x2.splat(0);
+  let s32 = f64x2.splat(0);
+  let s33 = f64x2.splat(0);
+  const shift2 = tileBytes << 1;
+  const end = aPtr + rowBytes;
+  let a1 = aPtr + tileBytes;
+  for (let a = aPtr; a < end; a += 16, a1 += 16) {
+    const x0 = v128.load(a);
+    s00 = v128.add<f64>(s00, v128.mul<f64>(x0, x0));
+    const x1 = v128.load(a1);
+    s10 = v128.add<f64>(s10, v128.mul<f64>(x1, x0));
+    s11 = v128.add<f64>(s11, v128.mul<f64>(x1, x1));
+    const x2 = v128.load(a + shift2);
+    s20 = v128.add<f64>(s20, v128.mul<f64>(x2, x0));
+    s21 = v128.add<f64>(s21, v128.mul<f64>(x2, x1));
+    s22 = v128.add<f64>(s22, v128.mul<f64>(x2, x2));
+    const x3 = v128.load(a1 + shift2);
+    s30 = v128.add<f64>(s30, v128.mul<f64>(x3, x0));
+    s31 = v128.add<f64>(s31, v128.mul<f64>(x3, x1));
+    s32 = v128.add<f64>(s32, v128.mul<f64>(x3, x2));
+    s33 = v128.add<f64>(s33, v128.mul<f64>(x3, x3));
+  }
+  let target = targetPtr;
+  addOne(target, s00);
+  target += (row + 1) << 3;
+  addTo(target, s10, s11);
+  target += (row + 2) << 3;
+  addTo(target, s20, s21);
+  addOne(target + 16, s22);
+  target += (row + 3) << 3;
+  addTo(target, s30, s31);
+  addTo(target + 16, s32, s33);
+}
+
+/** The three dot products of two rows among themselves. */
+function diagonal2(aPtr: usize, rowBytes: usize, tileBytes: usize, targetPtr: usize, step: usize): void {
+  let s00 = f64x2.splat(0);
+  let s10 = f64x2.splat(0);
+  let s11 = f64x2.splat(0);
+  for (let a = aPtr, end = aPtr + rowBytes; a < end; a += 16) {
+    const x0 = v128.load(a);
+    const x1 = v128.load(a + tileBytes);
+    s00 = v128.add<f64>(s00, v128.mul<f64>(x0, x0));
+    s10 = v128.add<f64>(s10, v128.mul<f64>(x1, x0));
+    s11 = v128.add<f64>(s11, v128.mul<f64>(x1, x1));
+  }
+  addOne(targetPtr, s00);
+  addTo(targetPtr + step, s10, s11);
 }
 
 /** Dot products of one row with rows b, b + 1. */
@@ -205,17 +275,16 @@ export function addOuterProducts(
       const target = targetPtr + rowOffset(row) + (column << 3);
       block4x2(a, scaledPtr + column * tileBytes, rowBytes, tileBytes, target, (row + 1) << 3, 8);
     }
-    const lower = a + (tileBytes << 1);
-    block2x2(a, a, rowBytes, tileBytes, targetPtr + (row << 3), row, false);
-    block2x2(lower, a, rowBytes, tileBytes, targetPtr + (row << 3), row + 2, true);
-    block2x2(lower, lower, rowBytes, tileBytes, targetPtr + ((row + 2) << 3), row + 2, false);
+    diagonal4(a, rowBytes, tileBytes, targetPtr + rowOffset(row) + (row << 3), row);
   }
   if (row + 2 <= features) {
     const a = scaledPtr + row * tileBytes;
-    for (let column: usize = 0; column < row; column += 2) {
-      block2x2(a, scaledPtr + column * tileBytes, rowBytes, tileBytes, targetPtr + (column << 3), row, true);
+    // Here row is a multiple of four.
+    for (let column: usize = 0; column < row; column += 4) {
+      const target = targetPtr + rowOffset(row) + (column << 3);
+      block2x4(a, scaledPtr + column * tileBytes, rowBytes, tileBytes, target, (row + 1) << 3);
     }
-    block2x2(a, a, rowBytes, tileBytes, targetPtr + (row << 3), row, false);
+    diagonal2(a, rowBytes, tileBytes, targetPtr + rowOffset(row) + (row << 3), (row + 1) << 3);
     row += 2;
   }
   if (row < features) {
@@ -268,7 +337,7 @@ export function addStatistics2(
 
 /**
  * DIAG (varianceBytes 8) and SPHERICAL (0: all features into one): nk, sumX (D) and the sums of squares about the
- * mean, straight from the panels. O(N D).
+ * mean, straight from the panels. The roots are replaced by their squares, the responsibilities. O(N D).
  */
 export function addDiagonalStatistics(
   panelsPtr: usize,
@@ -283,29 +352,41 @@ export function addDiagonalStatistics(
 ): void {
   const panelBytes = (<usize>d) << 6;
   const end = rootPtr + ((<usize>rows) << 3);
+  scaleBy(rootPtr, rows, 0, true);
+  addSum(rootPtr, 0, rows, nkPtr);
   for (let feature: usize = 0; feature < <usize>d; feature++) {
     const mean = v128.load64_splat(meanPtr + (feature << 3));
     let x = panelsPtr + (feature << 6);
     let s0 = f64x2.splat(0);
     let s1 = f64x2.splat(0);
+    let s2 = f64x2.splat(0);
+    let s3 = f64x2.splat(0);
     let v0 = f64x2.splat(0);
     let v1 = f64x2.splat(0);
-    for (let h = rootPtr; h < end; h += 64, x += panelBytes) {
-      for (let lane: usize = 0; lane < 64; lane += 32) {
-        const h0 = v128.load(h + lane);
-        const h1 = v128.load(h + lane, 16);
-        const z0 = v128.mul<f64>(h0, v128.sub<f64>(v128.load(x + lane), mean));
-        const z1 = v128.mul<f64>(h1, v128.sub<f64>(v128.load(x + lane, 16), mean));
-        s0 = v128.add<f64>(s0, v128.mul<f64>(h0, z0));
-        s1 = v128.add<f64>(s1, v128.mul<f64>(h1, z1));
-        v0 = v128.add<f64>(v0, v128.mul<f64>(z0, z0));
-        v1 = v128.add<f64>(v1, v128.mul<f64>(z1, z1));
-      }
+    let v2 = f64x2.splat(0);
+    let v3 = f64x2.splat(0);
+    for (let r = rootPtr; r < end; r += 64, x += panelBytes) {
+      const x0 = v128.sub<f64>(v128.load(x), mean);
+      const z0 = v128.mul<f64>(v128.load(r), x0);
+      s0 = v128.add<f64>(s0, z0);
+      v0 = v128.add<f64>(v0, v128.mul<f64>(z0, x0));
+      const x1 = v128.sub<f64>(v128.load(x, 16), mean);
+      const z1 = v128.mul<f64>(v128.load(r, 16), x1);
+      s1 = v128.add<f64>(s1, z1);
+      v1 = v128.add<f64>(v1, v128.mul<f64>(z1, x1));
+      const x2 = v128.sub<f64>(v128.load(x, 32), mean);
+      const z2 = v128.mul<f64>(v128.load(r, 32), x2);
+      s2 = v128.add<f64>(s2, z2);
+      v2 = v128.add<f64>(v2, v128.mul<f64>(z2, x2));
+      const x3 = v128.sub<f64>(v128.load(x, 48), mean);
+      const z3 = v128.mul<f64>(v128.load(r, 48), x3);
+      s3 = v128.add<f64>(s3, z3);
+      v3 = v128.add<f64>(v3, v128.mul<f64>(z3, x3));
     }
-    addOne(sumXPtr + (feature << 3), v128.add<f64>(s0, s1));
-    addOne(sumXXPtr + feature * varianceBytes, v128.add<f64>(v0, v1));
+    addOne(sumXPtr + (feature << 3), v128.add<f64>(v128.add<f64>(s0, s1), v128.add<f64>(s2, s3)));
+    const square = v128.add<f64>(v128.add<f64>(v0, v1), v128.add<f64>(v2, v3));
+    addOne(sumXXPtr + feature * varianceBytes, square);
   }
-  addOne(nkPtr, sumOfSquares(rootPtr, rows));
 }
 
 /** sum over the tile of a b, added to one target. */

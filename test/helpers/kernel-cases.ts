@@ -189,7 +189,7 @@ export function expectDensities(mixture: Mixture, x: Rows): Expectation {
   const normBound = resp.map(
     (r, i) => dot(r, logProbBound[i]) + 8 * means.length * EPSILON * (1 + Math.abs(norm[i])),
   );
-  // resp = exp(logProb - norm): relative errors are the exponent's absolute ones. 1e-299: exp(-690) is cut to 0.
+  // resp = exp(logProb - norm): relative errors are the exponent's absolute ones. 1e-299: 2^-997 is cut to 0.
   const respBound = resp.map((r, i) =>
     r.map(
       (value, component) =>
