@@ -41,8 +41,8 @@ export function normalise(
 
 /**
  * half[row] = exp(half - maximum), exactly 0 below -498.5 ln 2, and rowSum[row] += its square. This is expInRange of
- * math.ts for two vectors at a time, written out side by side so that each constant is loaded once for both and
- * everything stays in registers; test/kernel holds the two to the same bits.
+ * math.ts, the same operations in the same order, for two vectors side by side: each constant is loaded once for both and
+ * little is spilled.
  */
 function exponentials(halfPtr: usize, rowBytes: usize, maximumPtr: usize, rowSumPtr: usize): void {
   for (let at: usize = 0; at < rowBytes; at += 32) {
