@@ -4,11 +4,11 @@ import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { Bench } from 'tinybench';
-import { ResidentEstimator, WholeData } from '../src/estimator.ts';
+import { MixtureEstimator, WholeData } from '../src/estimator.ts';
 import { withKernel } from '../src/kernel.ts';
 import { toRowSource } from '../src/matrix.ts';
 import { projectCovariances } from '../src/parameters.ts';
-import { ResidentRows } from '../src/passes.ts';
+import { ResidentRows, runOn } from '../src/passes.ts';
 import { flops, problem, SHAPES, type Shape } from './data.ts';
 import { createWorkspace, emStep } from './purejs-baseline.mjs';
 
@@ -43,14 +43,14 @@ function withEstimator<T>(shape: Shape, work: (iterate: () => number, data: Floa
   const { data, start } = problem(shape);
   return withKernel(Number.MAX_SAFE_INTEGER, (kernel) => {
     const rows = new ResidentRows(kernel, toRowSource({ data, shape: [n, d] }));
-    const whole = new WholeData(kernel, rows, form, REGULARIZATION, String);
-    const estimator = new ResidentEstimator(kernel, rows, whole, form, k);
+    const whole = runOn(rows, WholeData.of(kernel, n, form, REGULARIZATION, String));
+    const estimator = new MixtureEstimator(kernel, whole, form, k);
     const { weights, means, covs } = start();
     const covariances = projectCovariances(form, covs, weights, d);
     estimator.start({ form, k, d, weights, means, covariances });
     const iterate = (): number => {
-      const logLikelihood = estimator.expectation();
-      estimator.maximization();
+      const logLikelihood = runOn(rows, estimator.expectation());
+      runOn(rows, estimator.maximization());
       return logLikelihood;
     };
     return work(iterate, data);

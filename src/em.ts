@@ -1,14 +1,16 @@
 // The EM control loop: iterate, judge convergence, keep the best. Knows neither rows nor the kernel.
 // Must not do arithmetic on parameters; an Estimator does the E-steps and M-steps.
 
+import type { Asking } from './passes.ts';
+
 /** What the loop needs of a mixture under estimation. Log-likelihoods are means per sample, in nats. */
 export interface Estimator {
   /** E-step: gathers statistics under the current parameters and returns their log-likelihood. */
-  expectation(): number;
+  expectation(): Asking<number>;
   /** M-step: replaces the parameters by those the statistics imply, repaired if need be. */
-  maximization(): void;
+  maximization(): Asking<void>;
   /** Log-likelihood of the current parameters, without gathering statistics. */
-  logLikelihood(): number;
+  logLikelihood(): Asking<number>;
   /** Remembers the current parameters. */
   keep(): void;
   /** Goes back to the parameters remembered. */
@@ -42,26 +44,26 @@ export const LIKELIHOOD_ROUNDING = 1e-12;
  * (Dempster, Laird and Rubin 1977; the order and the test of convergence are scikit-learn's). Ends with the best
  * parameters it has seen: the last ones, unless a repair or regularisation lowered the log-likelihood.
  */
-export function expectationMaximization(estimator: Estimator, options: LoopOptions): LoopResult {
+export function* expectationMaximization(estimator: Estimator, options: LoopOptions): Asking<LoopResult> {
   const history: number[] = [];
   let best = Number.NEGATIVE_INFINITY;
   let previous = Number.NEGATIVE_INFINITY;
   let converged = false;
   let stopped = false;
   while (!converged && !stopped && history.length < options.maxIterations) {
-    const current = estimator.expectation();
+    const current = yield* estimator.expectation();
     const change = current - previous;
     history.push(current);
     if (current > best) {
       best = current;
       estimator.keep();
     }
-    estimator.maximization();
+    yield* estimator.maximization();
     stopped = options.onIteration?.(history.length, current, change) === false;
     converged = !stopped && Math.abs(change) < options.tolerance;
     previous = current;
   }
-  let logLikelihood = estimator.logLikelihood();
+  let logLikelihood = yield* estimator.logLikelihood();
   const wentBack = logLikelihood < best - LIKELIHOOD_ROUNDING * Math.max(1, Math.abs(best));
   if (wentBack) {
     estimator.restore();

@@ -6,14 +6,15 @@ import type { Kernel } from './kernel.ts';
 import type { CovarianceForm } from './options.ts';
 import { covarianceLength, KernelMixture, type Parameters } from './parameters.ts';
 import {
-  accumulateAll,
+  type Asking,
+  accumulate,
   blockCount,
-  blockRows,
+  gather,
   moments,
   mStep,
-  type ResidentRows,
   StatisticsStack,
   statisticsCount,
+  worstRows,
 } from './passes.ts';
 
 /** 'auto' adds this share of each feature's variance to every covariance diagonal. */
@@ -35,42 +36,54 @@ export class WholeData {
   readonly variance: Float64Array;
   /** Added to each covariance diagonal at each M-step (D). */
   readonly regularization: Float64Array;
+  /** Number of rows. */
+  readonly rows: number;
   readonly #kernel: Kernel;
-  readonly #rows: ResidentRows;
   #covariance: Float64Array | undefined;
 
-  /** @throws GaussmixRangeError DEGENERATE_DATA when no covariance of the form can be estimated from the data */
-  constructor(
+  private constructor(
     kernel: Kernel,
-    rows: ResidentRows,
+    rows: number,
+    mean: Float64Array,
+    variance: Float64Array,
+    regularization: number | 'auto',
+  ) {
+    this.#kernel = kernel;
+    this.rows = rows;
+    this.mean = mean;
+    this.variance = variance;
+    this.regularization = variance.map((v) =>
+      regularization === 'auto' ? AUTO_REGULARIZATION * v : regularization,
+    );
+  }
+
+  /**
+   * Two passes over the rows: about the first row, then about the mean found, so that an offset costs no digits.
+   * @throws GaussmixRangeError DEGENERATE_DATA when no covariance of the form can be estimated from the data
+   */
+  static *of(
+    kernel: Kernel,
+    rows: number,
     form: CovarianceForm,
     regularization: number | 'auto',
     label: (feature: number) => string,
-  ) {
-    const d = rows.columns;
-    this.#kernel = kernel;
-    this.#rows = rows;
-    // About the first row, then about the mean found: an offset costs no digits of the variances.
-    const firstRow = Float64Array.from(
-      { length: d },
-      (_, j) => kernel.f64[(rows.rowAddress(0) + 64 * j) / 8],
-    );
-    this.mean = moments(kernel, rows, 'diag', firstRow).mean;
-    this.variance = moments(kernel, rows, 'diag', this.mean).covariance.map((v) => Math.max(0, v));
-    this.regularization = this.variance.map((v) =>
-      regularization === 'auto' ? AUTO_REGULARIZATION * v : regularization,
-    );
-    this.#check(form, label);
+  ): Asking<WholeData> {
+    const firstRow = yield* gather(Uint32Array.of(0));
+    const { mean } = yield* moments(kernel, rows, 'diag', firstRow);
+    const { covariance } = yield* moments(kernel, rows, 'diag', mean);
+    const variance = covariance.map((v) => Math.max(0, v));
+    const data = new WholeData(kernel, rows, mean, variance, regularization);
+    yield* data.#check(form, label);
+    return data;
   }
 
-  /** Covariance of the whole data (D, D), without regularisation. */
-  get covariance(): Float64Array {
-    this.#covariance ??= moments(this.#kernel, this.#rows, 'full', this.mean).covariance;
+  /** Covariance of the whole data (D, D), without regularisation: one more pass, the first time it is asked for. */
+  *covariance(): Asking<Float64Array> {
+    this.#covariance ??= (yield* moments(this.#kernel, this.rows, 'full', this.mean)).covariance;
     return this.#covariance;
   }
 
-  #check(form: CovarianceForm, label: (feature: number) => string): void {
-    const d = this.mean.length;
+  *#check(form: CovarianceForm, label: (feature: number) => string): Asking<void> {
     const total = this.variance.map((v, j) => v + this.regularization[j]);
     const advice = "pass a larger `regularization`, or use covarianceType 'diag' or 'spherical'";
     const constant = total.findIndex((v) => v < SMALLEST_VARIANCE);
@@ -85,7 +98,7 @@ export class WholeData {
     }
     if (form === 'diag' || form === 'spherical') return;
     if (this.regularization.every((value, j) => value > SURELY_REGULAR * this.variance[j])) return;
-    const failed = this.#singularFeature(d);
+    const failed = this.#singularFeature(yield* this.covariance());
     if (failed < 0) return;
     throw new GaussmixRangeError(
       'DEGENERATE_DATA',
@@ -94,12 +107,13 @@ export class WholeData {
     );
   }
 
-  #singularFeature(d: number): number {
+  #singularFeature(covariance: Float64Array): number {
+    const d = this.mean.length;
     const kernel = this.#kernel;
     const mark = kernel.mark();
     const matrix = kernel.allocate(d * d);
     const view = kernel.view(matrix, d * d);
-    view.set(this.covariance);
+    view.set(covariance);
     for (let j = 0; j < d; j++) view[j * d + j] += this.regularization[j];
     const failed = kernel.exports.gmm_cholesky(matrix, matrix, 0, d);
     kernel.release(mark);
@@ -108,9 +122,8 @@ export class WholeData {
 }
 
 /** One restart: a mixture that starts somewhere and is improved in place. */
-export class ResidentEstimator implements Estimator {
+export class MixtureEstimator implements Estimator {
   readonly mixture: KernelMixture;
-  readonly #rows: ResidentRows;
   readonly #data: WholeData;
   readonly #stack: StatisticsStack;
   readonly #regularization: number;
@@ -129,12 +142,11 @@ export class ResidentEstimator implements Estimator {
     return KernelMixture.size(kernel, form, k, d) + StatisticsStack.size(count, blockCount(rows)) + 2 * d + 8;
   }
 
-  constructor(kernel: Kernel, rows: ResidentRows, data: WholeData, form: CovarianceForm, k: number) {
-    const d = rows.columns;
+  constructor(kernel: Kernel, data: WholeData, form: CovarianceForm, k: number) {
+    const d = data.mean.length;
     this.mixture = new KernelMixture(kernel, form, k, d);
-    this.#rows = rows;
     this.#data = data;
-    this.#stack = new StatisticsStack(kernel, statisticsCount(this.mixture), blockCount(rows.rows));
+    this.#stack = new StatisticsStack(kernel, statisticsCount(this.mixture), blockCount(data.rows));
     this.#regularization = kernel.allocate(d);
     this.#floor = kernel.allocate(d);
     this.#raised = new Float64Array(k);
@@ -158,13 +170,13 @@ export class ResidentEstimator implements Estimator {
     return this.#warnings;
   }
 
-  expectation(): number {
-    this.#statistics = accumulateAll(this.mixture, this.#rows, this.#stack, false);
+  *expectation(): Asking<number> {
+    this.#statistics = yield* accumulate(this.mixture, this.#stack, false);
     return this.#meanLogLikelihood(this.#statistics);
   }
 
-  logLikelihood(): number {
-    return this.#meanLogLikelihood(accumulateAll(this.mixture, this.#rows, this.#stack, true));
+  *logLikelihood(): Asking<number> {
+    return this.#meanLogLikelihood(yield* accumulate(this.mixture, this.#stack, true));
   }
 
   #meanLogLikelihood(statistics: number): number {
@@ -172,7 +184,7 @@ export class ResidentEstimator implements Estimator {
     return f64[statistics / 8 + 1] / f64[statistics / 8];
   }
 
-  maximization(): void {
+  *maximization(): Asking<void> {
     this.#iteration++;
     const { kernel, k } = this.mixture;
     const total = kernel.f64[this.#statistics / 8];
@@ -180,7 +192,7 @@ export class ResidentEstimator implements Estimator {
     for (let component = 0; component < k; component++) {
       if (this.#raised[component] > 0) this.#raise(component, this.#raised[component]);
     }
-    if (empty > 0) this.#reseedEmpty(total);
+    if (empty > 0) yield* this.#reseedEmpty(total);
     this.#prepare();
   }
 
@@ -244,7 +256,7 @@ export class ResidentEstimator implements Estimator {
    * Components without rows start again, each at the row that the mixture explains worst, with the covariance of the
    * whole data (tied: the common one) and the weight of one row. Once per run; after that they stay at weight zero.
    */
-  #reseedEmpty(total: number): void {
+  *#reseedEmpty(total: number): Asking<void> {
     const { mixture } = this;
     const { kernel, k, d } = mixture;
     const empty: number[] = [];
@@ -253,15 +265,14 @@ export class ResidentEstimator implements Estimator {
     }
     if (empty.length === 0) return;
     this.#prepare();
-    const worst = this.#worstRows(empty.length);
-    worst.forEach((row, i) => {
+    const worst = yield* worstRows(mixture, empty.length);
+    const rows = yield* gather(Uint32Array.from(worst, ({ row }) => row));
+    for (const [i, { row }] of worst.entries()) {
       const component = empty[i];
       this.#reseeded.add(component);
-      this.#setWholeCovariance(component);
+      yield* this.#setWholeCovariance(component);
       const { f64 } = kernel;
-      for (let j = 0; j < d; j++) {
-        f64[mixture.means / 8 + component * d + j] = f64[(this.#rows.rowAddress(row) + 64 * j) / 8];
-      }
+      f64.set(rows.subarray(i * d, (i + 1) * d), mixture.means / 8 + component * d);
       for (let other = 0; other < k; other++) {
         const at = mixture.weights / 8 + other;
         f64[at] = other === component ? 1 / total : f64[at] * (1 - 1 / total);
@@ -270,18 +281,18 @@ export class ResidentEstimator implements Estimator {
         `iteration ${this.#iteration}: component ${component} had lost all its rows and was put on row ${row}, the one ` +
           'explained worst',
       );
-    });
+    }
   }
 
   /** A component's covariance becomes that of the whole data, regularised; a tied one stays. */
-  #setWholeCovariance(component: number): void {
+  *#setWholeCovariance(component: number): Asking<void> {
     const { form, d, kernel, covariances } = this.mixture;
     if (form === 'tied') return;
     if (form !== 'full') {
       this.#setDiagonal(component);
       return;
     }
-    const whole = this.#data.covariance;
+    const whole = yield* this.#data.covariance();
     const at = covariances / 8 + component * d * d;
     kernel.f64.set(whole, at);
     for (let j = 0; j < d; j++) kernel.f64[at + j * d + j] += this.#data.regularization[j];
@@ -300,30 +311,6 @@ export class ResidentEstimator implements Estimator {
       f64.fill(0, at, at + d * d);
       for (let j = 0; j < d; j++) f64[at + j * d + j] = diagonal[j];
     }
-  }
-
-  /** The rows of lowest log-density under the current mixture, lowest first; rows of weight zero do not count. */
-  #worstRows(count: number): number[] {
-    const { kernel, code, d, k, means, factors, workspace } = this.mixture;
-    const mark = kernel.mark();
-    const norm = kernel.allocate(blockRows(this.#rows.rows, 0));
-    const worst: { row: number; value: number }[] = [];
-    for (let block = 0; block < blockCount(this.#rows.rows); block++) {
-      const n = blockRows(this.#rows.rows, block);
-      const panels = this.#rows.panels(block);
-      kernel.exports.gmm_e_step(code, panels, n, d, k, means, factors, 0, 0, norm, workspace);
-      const values = kernel.view(norm, n);
-      const weights = this.#rows.weights(block);
-      for (let i = 0; i < n; i++) {
-        if (weights !== 0 && kernel.f64[weights / 8 + i] === 0) continue;
-        if (worst.length === count && values[i] >= worst[count - 1].value) continue;
-        worst.push({ row: block * blockRows(this.#rows.rows, 0) + i, value: values[i] });
-        worst.sort((a, b) => a.value - b.value || a.row - b.row);
-        if (worst.length > count) worst.pop();
-      }
-    }
-    kernel.release(mark);
-    return worst.map(({ row }) => row);
   }
 }
 

@@ -1,13 +1,13 @@
 // One fit from data to parameters: rows into kernel memory, restarts, the best of them.
 // Must not define public types, nor compute: it ties options, starts, estimator and loop together.
 import { expectationMaximization, type LoopResult } from './em.ts';
-import { ResidentEstimator, WholeData } from './estimator.ts';
+import { MixtureEstimator, WholeData } from './estimator.ts';
 import { givenStart, StartRows, startRowCount } from './initialization.ts';
 import { type Kernel, withKernel } from './kernel.ts';
 import { featureLabel, type RowSource } from './matrix.ts';
 import type { FitSettings } from './options.ts';
 import type { Parameters } from './parameters.ts';
-import { ResidentRows } from './passes.ts';
+import { type Asking, ResidentRows, runOn } from './passes.ts';
 import { Random } from './random.ts';
 
 /** How a fit went; the public class adds methods to it. */
@@ -35,25 +35,31 @@ interface Run {
 /** Fits a mixture to the rows of a source. @throws GaussmixError for data that cannot be fitted */
 export function fitRows(source: RowSource, settings: FitSettings): FitOutcome {
   const { rows, columns } = source;
-  const { nComponents: k, covarianceType: form, sampleWeight } = settings;
+  const { nComponents: k, sampleWeight } = settings;
   const dataDoubles = ResidentRows.size(rows, columns, sampleWeight !== undefined);
   const startDoubles = StartRows.size(startRowCount(rows, columns), k, columns);
   // Parameters, factors and statistics are at most a few K x D x D each.
   const mixtureDoubles = 8 * k * columns * (columns + 4);
-  return withKernel(8 * (dataDoubles + startDoubles + mixtureDoubles), (kernel) => {
-    const resident = new ResidentRows(kernel, source, sampleWeight);
-    const data = new WholeData(kernel, resident, form, settings.regularization, (feature) =>
-      featureLabel(source, feature),
-    );
-    return fitResident(kernel, resident, data, settings);
-  });
+  return withKernel(8 * (dataDoubles + startDoubles + mixtureDoubles), (kernel) =>
+    runOn(new ResidentRows(kernel, source, sampleWeight), fitSteps(kernel, source, settings)),
+  );
 }
 
-function fitResident(kernel: Kernel, rows: ResidentRows, data: WholeData, settings: FitSettings): FitOutcome {
-  const { nComponents: k, covarianceType: form, initialization, seed, sampleWeight } = settings;
-  const estimator = new ResidentEstimator(kernel, rows, data, form, k);
+/** The whole fit as a computation that asks for passes over rows. */
+function* fitSteps(kernel: Kernel, source: RowSource, settings: FitSettings): Asking<FitOutcome> {
+  const {
+    nComponents: k,
+    covarianceType: form,
+    initialization,
+    seed,
+    sampleWeight,
+    regularization,
+  } = settings;
+  const label = (feature: number): string => featureLabel(source, feature);
+  const data = yield* WholeData.of(kernel, source.rows, form, regularization, label);
+  const estimator = new MixtureEstimator(kernel, data, form, k);
   const startRows =
-    typeof initialization === 'string' ? new StartRows(kernel, rows, data, seed, sampleWeight) : undefined;
+    typeof initialization === 'string' ? yield* StartRows.of(kernel, data, seed, sampleWeight) : undefined;
   // Restarts from given parameters would all be the same run.
   const runs = startRows ? settings.nInit : 1;
   let best: Run | undefined;
@@ -62,22 +68,19 @@ function fitResident(kernel: Kernel, rows: ResidentRows, data: WholeData, settin
   for (let run = 0; run < runs; run++) {
     estimator.start(
       typeof initialization === 'string'
-        ? (startRows as StartRows).start(initialization, form, k, new Random(seed, run))
-        : givenStart(initialization, form, k, data),
+        ? yield* (startRows as StartRows).start(initialization, form, k, new Random(seed, run))
+        : yield* givenStart(initialization, form, k, data),
     );
-    const result = expectationMaximization(estimator, {
-      maxIterations: settings.maxIterations,
-      tolerance: settings.tolerance,
+    const { onIteration, maxIterations, tolerance } = settings;
+    const result = yield* expectationMaximization(estimator, {
+      maxIterations,
+      tolerance,
       onIteration:
-        settings.onIteration &&
-        ((iteration, logLikelihood, change) =>
-          settings.onIteration?.({
-            run,
-            iteration,
-            logLikelihood,
-            change,
-            elapsedMs: performance.now() - startedAt,
-          }) !== false),
+        onIteration &&
+        ((iteration, logLikelihood, change) => {
+          const elapsedMs = performance.now() - startedAt;
+          return onIteration({ run, iteration, logLikelihood, change, elapsedMs }) !== false;
+        }),
     });
     done++;
     if (best === undefined || result.logLikelihood > best.result.logLikelihood) {
@@ -85,7 +88,7 @@ function fitResident(kernel: Kernel, rows: ResidentRows, data: WholeData, settin
     }
     if (result.stopped) break;
   }
-  return outcome(best as Run, done, rows.rows, settings);
+  return outcome(best as Run, done, source.rows, settings);
 }
 
 function outcome(

@@ -14,11 +14,12 @@ import {
   projectCovariances,
 } from './parameters.ts';
 import {
+  type Asking,
   blockCount,
   blockRows,
+  gather,
   mStep,
   panelCount,
-  type ResidentRows,
   StatisticsStack,
   statisticsCount,
 } from './passes.ts';
@@ -68,7 +69,6 @@ export function chooseRows(rows: number, count: number, seed: number, weights?: 
 /** The rows a data-driven start looks at, standardised (mean 0, variance 1), in kernel memory. */
 export class StartRows {
   readonly #kernel: Kernel;
-  readonly #rows: ResidentRows;
   readonly #data: WholeData;
   readonly #n: number;
   readonly #numbers: Uint32Array;
@@ -83,40 +83,42 @@ export class StartRows {
     return panelCount(n, d) + 6 * (n + 8) + 4 * k * (d + 2) + BLOCK * k + BLOCK * d;
   }
 
-  constructor(kernel: Kernel, rows: ResidentRows, data: WholeData, seed: number, weights?: Float64Array) {
-    const d = rows.columns;
+  private constructor(kernel: Kernel, data: WholeData, numbers: Uint32Array, weights?: Float64Array) {
+    const n = numbers.length;
     this.#kernel = kernel;
-    this.#rows = rows;
     this.#data = data;
-    this.#numbers = chooseRows(rows.rows, startRowCount(rows.rows, d), seed, weights);
-    const n = this.#numbers.length;
+    this.#numbers = numbers;
     this.#n = n;
     this.#scale = data.variance.map((v) => (v > 0 ? Math.sqrt(v) : 1));
-    this.#panels = kernel.allocate(panelCount(n, d));
+    this.#panels = kernel.allocate(panelCount(n, data.mean.length));
     this.#weights = weights ? kernel.allocate(n) : 0;
     this.#labels = kernel.allocate(n + 8);
     this.#distances = [kernel.allocate(n + 8), kernel.allocate(n + 8), kernel.allocate(n + 8)];
-    this.#standardise();
-    if (weights)
-      kernel
-        .view(this.#weights, n)
-        .set(this.#numbers.length === weights.length ? weights : pick(weights, this.#numbers));
+    if (weights) for (let i = 0; i < n; i++) kernel.f64[this.#weights / 8 + i] = weights[numbers[i]];
   }
 
-  #standardise(): void {
-    const d = this.#rows.columns;
+  /** Chooses the rows, fetches and standardises them. */
+  static *of(kernel: Kernel, data: WholeData, seed: number, weights?: Float64Array): Asking<StartRows> {
+    const count = startRowCount(data.rows, data.mean.length);
+    const start = new StartRows(kernel, data, chooseRows(data.rows, count, seed, weights), weights);
+    yield* start.#standardise();
+    return start;
+  }
+
+  *#standardise(): Asking<void> {
     const { mean } = this.#data;
+    const d = mean.length;
     const kernel = this.#kernel;
     const inverse = this.#scale.map((s) => 1 / s);
     const mark = kernel.mark();
-    const staging = kernel.allocate(BLOCK * d);
+    const staging = kernel.allocate(Math.min(BLOCK, this.#n) * d);
     for (let start = 0; start < this.#n; start += BLOCK) {
       const count = Math.min(BLOCK, this.#n - start);
+      const rows = yield* gather(this.#numbers.subarray(start, start + count));
       const { f64 } = kernel;
-      for (let i = 0; i < count; i++) {
-        const from = this.#rows.rowAddress(this.#numbers[start + i]) / 8;
-        const to = staging / 8 + i * d;
-        for (let j = 0; j < d; j++) f64[to + j] = (f64[from + 8 * j] - mean[j]) * inverse[j];
+      const to = staging / 8;
+      for (let i = 0, at = 0; i < count; i++) {
+        for (let j = 0; j < d; j++, at++) f64[to + at] = (rows[at] - mean[j]) * inverse[j];
       }
       kernel.exports.gmm_pack(staging, count, d, this.#panels + start * d * 8);
     }
@@ -124,10 +126,10 @@ export class StartRows {
   }
 
   /** Start parameters of one run. */
-  start(name: InitializationMethod, form: CovarianceForm, k: number, random: Random): Parameters {
-    if (name === 'random-from-data') return this.#fromRows(form, k, random);
+  *start(name: InitializationMethod, form: CovarianceForm, k: number, random: Random): Asking<Parameters> {
+    if (name === 'random-from-data') return yield* this.#fromRows(form, k, random);
     const kernel = this.#kernel;
-    const d = this.#rows.columns;
+    const d = this.#data.mean.length;
     const mark = kernel.mark();
     const centres = kernel.allocate(k * d);
     let responsibilities: (first: number, count: number, target: Float64Array) => void;
@@ -149,23 +151,21 @@ export class StartRows {
   }
 
   /** K different rows as means, equal weights, the covariance of the whole data for every component. */
-  #fromRows(form: CovarianceForm, k: number, random: Random): Parameters {
-    const d = this.#rows.columns;
-    const kernel = this.#kernel;
+  *#fromRows(form: CovarianceForm, k: number, random: Random): Asking<Parameters> {
+    const d = this.#data.mean.length;
     const usable: number[] = [];
     for (let i = 0; i < this.#n; i++) {
-      if (this.#weights === 0 || kernel.f64[this.#weights / 8 + i] > 0) usable.push(this.#numbers[i]);
+      if (this.#weights === 0 || this.#kernel.f64[this.#weights / 8 + i] > 0) usable.push(this.#numbers[i]);
     }
-    const means = new Float64Array(k * d);
     for (let component = 0; component < k; component++) {
       // A shuffle cut short: the first K places of a random order.
       const other = component + random.integer(usable.length - component);
       [usable[component], usable[other]] = [usable[other], usable[component]];
-      const from = this.#rows.rowAddress(usable[component]) / 8;
-      for (let j = 0; j < d; j++) means[component * d + j] = kernel.f64[from + 8 * j];
     }
+    const means = yield* gather(Uint32Array.from(usable.slice(0, k)));
     const weights = new Float64Array(k).fill(1 / k);
-    return { form, k, d, weights, means, covariances: wholeCovariances(this.#data, form, weights) };
+    const covariances = yield* wholeCovariances(this.#data, form, weights);
+    return { form, k, d, weights, means, covariances };
   }
 
   /**
@@ -174,7 +174,7 @@ export class StartRows {
    */
   #seed(centres: number, k: number, random: Random): void {
     const kernel = this.#kernel;
-    const d = this.#rows.columns;
+    const d = this.#data.mean.length;
     const n = this.#n;
     const { gmm_kmeans_distances, gmm_kmeans_sample } = kernel.exports;
     let [current, candidate, best] = this.#distances;
@@ -206,7 +206,7 @@ export class StartRows {
   }
 
   #copyRow(i: number, target: number): void {
-    const d = this.#rows.columns;
+    const d = this.#data.mean.length;
     const { f64 } = this.#kernel;
     const from = this.#panels / 8 + Math.floor(i / 8) * 8 * d + (i % 8);
     for (let j = 0; j < d; j++) f64[target / 8 + j] = f64[from + 8 * j];
@@ -215,7 +215,7 @@ export class StartRows {
   /** Lloyd's iterations; a cluster without rows moves to the row farthest from its centre. Leaves labels behind. */
   #lloyd(centres: number, k: number, iterations: number): void {
     const kernel = this.#kernel;
-    const d = this.#rows.columns;
+    const d = this.#data.mean.length;
     const n = this.#n;
     const [distances] = this.#distances;
     const sums = kernel.allocate(k * d);
@@ -269,7 +269,7 @@ export class StartRows {
     responsibilities: (first: number, count: number, target: Float64Array) => void,
   ): Parameters {
     const kernel = this.#kernel;
-    const d = this.#rows.columns;
+    const d = this.#data.mean.length;
     const n = this.#n;
     // Spherical in the units of the data is not spherical in standard deviations.
     const inner = form === 'spherical' ? 'diag' : form;
@@ -327,10 +327,6 @@ export class StartRows {
   }
 }
 
-function pick(values: Float64Array, at: Uint32Array): Float64Array {
-  return Float64Array.from(at, (i) => values[i]);
-}
-
 function sum(values: Float64Array): number {
   let total = 0;
   for (const value of values) total += value;
@@ -352,11 +348,15 @@ function randomResponsibilities(count: number, k: number, random: Random, target
 }
 
 /** The whole data's covariance, regularised, for each of K components, in the form's shape. */
-function wholeCovariances(data: WholeData, form: CovarianceForm, weights: Float64Array): Float64Array {
+function* wholeCovariances(
+  data: WholeData,
+  form: CovarianceForm,
+  weights: Float64Array,
+): Asking<Float64Array> {
   const d = data.mean.length;
   const k = weights.length;
   const one = new Float64Array(d * d);
-  if (form === 'full' || form === 'tied') one.set(data.covariance);
+  if (form === 'full' || form === 'tied') one.set(yield* data.covariance());
   else for (let j = 0; j < d; j++) one[j * d + j] = data.variance[j];
   for (let j = 0; j < d; j++) one[j * d + j] += data.regularization[j];
   if (form === 'tied') return one;
@@ -369,7 +369,12 @@ function wholeCovariances(data: WholeData, form: CovarianceForm, weights: Float6
  * Start parameters given by the user: checked, and brought to the form asked for (see projectCovariances).
  * @throws GaussmixRangeError or GaussmixTypeError naming what does not fit
  */
-export function givenStart(start: Start, form: CovarianceForm, k: number, data: WholeData): Parameters {
+export function* givenStart(
+  start: Start,
+  form: CovarianceForm,
+  k: number,
+  data: WholeData,
+): Asking<Parameters> {
   const d = data.mean.length;
   const name = 'initialization';
   const given = checkMeans(start.means, `${name}.means`);
@@ -397,6 +402,6 @@ export function givenStart(start: Start, form: CovarianceForm, k: number, data: 
   } else if (start.precisions !== undefined) {
     const precisions = checkSymmetric(start.precisions, k, d, `${name}.precisions`);
     covariances = projectCovariances(form, invertAll(precisions, k, d, `${name}.precisions`), weights, d);
-  } else covariances = wholeCovariances(data, form, weights);
+  } else covariances = yield* wholeCovariances(data, form, weights);
   return { form, k, d, weights, means: given.means, covariances };
 }

@@ -55,6 +55,7 @@ function packRows(
 export class ResidentRows implements RowBlocks {
   readonly rows: number;
   readonly columns: number;
+  readonly #kernel: Kernel;
   readonly #panels: number;
   readonly #weights: number;
 
@@ -66,6 +67,7 @@ export class ResidentRows implements RowBlocks {
   constructor(kernel: Kernel, source: RowSource, sampleWeight?: Float64Array) {
     this.rows = source.rows;
     this.columns = source.columns;
+    this.#kernel = kernel;
     this.#panels = kernel.allocate(panelCount(source.rows, source.columns));
     this.#weights = sampleWeight ? kernel.allocate(source.rows) : 0;
     if (sampleWeight) kernel.view(this.#weights, source.rows).set(sampleWeight);
@@ -83,9 +85,17 @@ export class ResidentRows implements RowBlocks {
     return this.#weights === 0 ? 0 : this.#weights + block * BLOCK * 8;
   }
 
-  /** Where a row's first value stands; its features follow 64 bytes apart. */
-  rowAddress(row: number): number {
-    return this.#panels + (Math.floor(row / PANEL) * PANEL * this.columns + (row % PANEL)) * 8;
+  /** Rows by number, row-major. */
+  gather(numbers: Uint32Array): Float64Array {
+    const d = this.columns;
+    const { f64 } = this.#kernel;
+    const rows = new Float64Array(numbers.length * d);
+    for (let i = 0; i < numbers.length; i++) {
+      const row = numbers[i];
+      const from = this.#panels / 8 + Math.floor(row / PANEL) * PANEL * d + (row % PANEL);
+      for (let j = 0; j < d; j++) rows[i * d + j] = f64[from + PANEL * j];
+    }
+    return rows;
   }
 }
 
@@ -124,15 +134,18 @@ export class PassingRows implements RowBlocks {
 }
 
 /**
- * Partial statistics on their way up the merge tree. Block b's statistics are merged with those of its sibling as
- * soon as both are there, as carries run in a binary counter; what is left at the end is folded from the last block
- * backwards. The tree depends on the number of blocks alone, so sums have the same bits wherever blocks live.
+ * Partial statistics on their way up the merge tree, whose leaves are the blocks: two subtrees become one as soon as
+ * both are there and together are aligned, as carries run in a binary counter; what is left at the end is folded from
+ * the last backwards. The tree depends on the number of blocks alone, so sums have the same bits wherever blocks live
+ * and whoever summed a subtree.
  */
 export class StatisticsStack {
+  /** Doubles of one set of statistics. */
+  readonly count: number;
   readonly #kernel: Kernel;
   readonly #base: number;
-  readonly #count: number;
-  #depth: number = 0;
+  /** Blocks in each entry, a power of two. */
+  readonly #sizes: number[] = [];
   #blocks: number = 0;
 
   /** Doubles that the stack takes for so many blocks of statistics of `count` doubles. */
@@ -142,43 +155,47 @@ export class StatisticsStack {
 
   constructor(kernel: Kernel, count: number, blocks: number) {
     this.#kernel = kernel;
-    this.#count = count;
+    this.count = count;
     this.#base = kernel.allocate(StatisticsStack.size(count, blocks));
   }
 
   #slot(level: number): number {
     // 16-byte aligned, as the kernel wants it.
-    return this.#base + level * (this.#count + (this.#count & 1)) * 8;
+    return this.#base + level * (this.count + (this.count & 1)) * 8;
   }
 
+  /** Empties the stack for a pass over the blocks from number 0. */
   clear(): void {
-    this.#depth = 0;
+    this.#sizes.length = 0;
     this.#blocks = 0;
   }
 
-  /** A zeroed place for the next block's statistics. */
+  /** A zeroed place for the statistics of the next subtree. */
   push(): number {
-    const slot = this.#slot(this.#depth);
-    this.#depth++;
-    this.#kernel.f64.fill(0, slot / 8, slot / 8 + this.#count);
+    const slot = this.#slot(this.#sizes.length);
+    this.#kernel.f64.fill(0, slot / 8, slot / 8 + this.count);
     return slot;
   }
 
-  /** The block pushed last is complete. */
-  carry(): void {
-    this.#blocks++;
-    for (let n = this.#blocks; n % 2 === 0; n /= 2) this.#mergeTop();
+  /** What was pushed last is complete: the sum over an aligned subtree of `size` blocks. */
+  carry(size: number = 1): void {
+    const sizes = this.#sizes;
+    sizes.push(size);
+    this.#blocks += size;
+    while (sizes.length > 1 && sizes[sizes.length - 1] === sizes[sizes.length - 2]) this.#mergeTop();
   }
 
   /** Folds what is left; the address of the sum over all blocks. */
   finish(): number {
-    while (this.#depth > 1) this.#mergeTop();
+    while (this.#sizes.length > 1) this.#mergeTop();
     return this.#slot(0);
   }
 
   #mergeTop(): void {
-    this.#depth--;
-    this.#kernel.exports.gmm_merge(this.#slot(this.#depth - 1), this.#slot(this.#depth), this.#count);
+    const size = this.#sizes.pop() as number;
+    const top = this.#sizes.length - 1;
+    this.#sizes[top] += size;
+    this.#kernel.exports.gmm_merge(this.#slot(top), this.#slot(top + 1), this.count);
   }
 }
 
@@ -196,11 +213,63 @@ export function statisticsCount(mixture: KernelMixture): number {
   return mixture.kernel.exports.gmm_statistics_count(mixture.code, mixture.d, mixture.k);
 }
 
-/**
- * E-step over all rows: statistics about the mixture's means (see gmm_accumulate in docs/ABI.md), merged.
- * @param likelihoodOnly leaves all but the sample weight and the log-likelihood at zero
- * @returns their address on the stack, valid until the stack's next use
- */
+/** What a fit asks of the rows, wherever they are: the only questions that need to see them. */
+export type RowRequest =
+  | {
+      /** E-step: statistics about the mixture's means, onto the stack; answered by their address. */
+      readonly kind: 'accumulate';
+      readonly mixture: KernelMixture;
+      readonly stack: StatisticsStack;
+      readonly likelihoodOnly: boolean;
+    }
+  /** Rows by number, row-major; answered by a Float64Array that is the asker's until the next question. */
+  | { readonly kind: 'gather'; readonly rows: Uint32Array }
+  /** The rows of lowest log-density, lowest first, rows of weight zero left out; answered by {@link ScoredRow}s. */
+  | { readonly kind: 'worst'; readonly mixture: KernelMixture; readonly count: number };
+
+/** A row and its log-density. */
+export interface ScoredRow {
+  readonly row: number;
+  readonly value: number;
+}
+
+/** A computation that asks for passes over rows. Whoever runs it answers at once, or later, from elsewhere. */
+export type Asking<T> = Generator<RowRequest, T, unknown>;
+
+/** Statistics about the mixture's means: their address on the stack, valid until the stack's next use. */
+export function* accumulate(
+  mixture: KernelMixture,
+  stack: StatisticsStack,
+  likelihoodOnly: boolean,
+): Asking<number> {
+  return (yield { kind: 'accumulate', mixture, stack, likelihoodOnly }) as number;
+}
+
+/** Rows by number, row-major. */
+export function* gather(rows: Uint32Array): Asking<Float64Array> {
+  return (yield { kind: 'gather', rows }) as Float64Array;
+}
+
+/** The rows that a mixture explains worst. */
+export function* worstRows(mixture: KernelMixture, count: number): Asking<readonly ScoredRow[]> {
+  return (yield { kind: 'worst', mixture, count }) as readonly ScoredRow[];
+}
+
+/** Runs a computation on rows that are in kernel memory. */
+export function runOn<T>(rows: ResidentRows, asking: Asking<T>): T {
+  let reply: unknown;
+  for (;;) {
+    const step = asking.next(reply);
+    if (step.done) return step.value;
+    const request = step.value;
+    if (request.kind === 'accumulate') {
+      reply = accumulateAll(request.mixture, rows, request.stack, request.likelihoodOnly);
+    } else if (request.kind === 'gather') reply = rows.gather(request.rows);
+    else reply = lowestRows(request.mixture, rows, request.count);
+  }
+}
+
+/** E-step over blocks of rows in kernel memory, see gmm_accumulate in docs/ABI.md; the address of the sum. */
 export function accumulateAll(
   mixture: KernelMixture,
   rows: RowBlocks,
@@ -232,22 +301,50 @@ export function accumulateAll(
   return stack.finish();
 }
 
+/** Among rows in kernel memory, those of lowest log-density, lowest first (the lower number among equals). */
+function lowestRows(mixture: KernelMixture, rows: ResidentRows, count: number): ScoredRow[] {
+  const { kernel, code, d, k, means, factors, workspace } = mixture;
+  const mark = kernel.mark();
+  const norm = kernel.allocate(BLOCK);
+  const lowest: ScoredRow[] = [];
+  for (let block = 0; block < blockCount(rows.rows); block++) {
+    const n = blockRows(rows.rows, block);
+    kernel.exports.gmm_e_step(code, rows.panels(block), n, d, k, means, factors, 0, 0, norm, workspace);
+    const weights = rows.weights(block);
+    const { f64 } = kernel;
+    for (let i = 0; i < n; i++) {
+      if (weights !== 0 && f64[weights / 8 + i] === 0) continue;
+      const value = f64[norm / 8 + i];
+      if (lowest.length === count && value >= lowest[count - 1].value) continue;
+      lowest.push({ row: block * BLOCK + i, value });
+      lowest.sort(byValue);
+      if (lowest.length > count) lowest.pop();
+    }
+  }
+  kernel.release(mark);
+  return lowest;
+}
+
+function byValue(a: ScoredRow, b: ScoredRow): number {
+  return a.value - b.value || a.row - b.row;
+}
+
 /** Weighted mean and covariance of all rows, in the shape of a form's covariance with one component. */
-export function moments(
+export function* moments(
   kernel: Kernel,
-  rows: RowBlocks,
+  rows: number,
   form: 'diag' | 'full',
   reference: Float64Array,
-): { mean: Float64Array; covariance: Float64Array } {
-  const d = rows.columns;
+): Asking<{ mean: Float64Array; covariance: Float64Array }> {
+  const d = reference.length;
   const mark = kernel.mark();
   const mixture = new KernelMixture(kernel, form, 1, d);
-  const stack = new StatisticsStack(kernel, statisticsCount(mixture), blockCount(rows.rows));
+  const stack = new StatisticsStack(kernel, statisticsCount(mixture), blockCount(rows));
   const zeros = kernel.allocate(d);
-  kernel.view(zeros, d).fill(0);
+  kernel.f64.fill(0, zeros / 8, zeros / 8 + d);
   mixture.write(standardNormal(form, reference));
   mixture.prepare();
-  const statistics = accumulateAll(mixture, rows, stack, false);
+  const statistics = yield* accumulate(mixture, stack, false);
   mStep(mixture, statistics, zeros, 0);
   const { means, covariances } = mixture.read();
   kernel.release(mark);
