@@ -9,7 +9,7 @@ import {
   type Asking,
   accumulate,
   blockCount,
-  gather,
+  gatherCopy,
   moments,
   mStep,
   StatisticsStack,
@@ -64,11 +64,12 @@ export class WholeData {
   static *of(
     kernel: Kernel,
     rows: number,
+    d: number,
     form: CovarianceForm,
     regularization: number | 'auto',
     label: (feature: number) => string,
   ): Asking<WholeData> {
-    const firstRow = yield* gather(Uint32Array.of(0));
+    const firstRow = yield* gatherCopy(kernel, Uint32Array.of(0), d);
     const { mean } = yield* moments(kernel, rows, 'diag', firstRow);
     const { covariance } = yield* moments(kernel, rows, 'diag', mean);
     const variance = covariance.map((v) => Math.max(0, v));
@@ -266,7 +267,8 @@ export class MixtureEstimator implements Estimator {
     if (empty.length === 0) return;
     this.#prepare();
     const worst = yield* worstRows(mixture, empty.length);
-    const rows = yield* gather(Uint32Array.from(worst, ({ row }) => row));
+    const numbers = Uint32Array.from(worst, ({ row }) => row);
+    const rows = yield* gatherCopy(kernel, numbers, d);
     for (const [i, { row }] of worst.entries()) {
       const component = empty[i];
       this.#reseeded.add(component);

@@ -56,7 +56,7 @@ function* fitSteps(kernel: Kernel, source: RowSource, settings: FitSettings): As
     regularization,
   } = settings;
   const label = (feature: number): string => featureLabel(source, feature);
-  const data = yield* WholeData.of(kernel, source.rows, form, regularization, label);
+  const data = yield* WholeData.of(kernel, source.rows, source.columns, form, regularization, label);
   const estimator = new MixtureEstimator(kernel, data, form, k);
   const startRows =
     typeof initialization === 'string' ? yield* StartRows.of(kernel, data, seed, sampleWeight) : undefined;

@@ -18,6 +18,7 @@ import {
   blockCount,
   blockRows,
   gather,
+  gatherCopy,
   mStep,
   panelCount,
   StatisticsStack,
@@ -114,11 +115,11 @@ export class StartRows {
     const staging = kernel.allocate(Math.min(BLOCK, this.#n) * d);
     for (let start = 0; start < this.#n; start += BLOCK) {
       const count = Math.min(BLOCK, this.#n - start);
-      const rows = yield* gather(this.#numbers.subarray(start, start + count));
+      yield* gather(this.#numbers.subarray(start, start + count), staging);
       const { f64 } = kernel;
       const to = staging / 8;
       for (let i = 0, at = 0; i < count; i++) {
-        for (let j = 0; j < d; j++, at++) f64[to + at] = (rows[at] - mean[j]) * inverse[j];
+        for (let j = 0; j < d; j++, at++) f64[to + at] = (f64[to + at] - mean[j]) * inverse[j];
       }
       kernel.exports.gmm_pack(staging, count, d, this.#panels + start * d * 8);
     }
@@ -162,7 +163,7 @@ export class StartRows {
       const other = component + random.integer(usable.length - component);
       [usable[component], usable[other]] = [usable[other], usable[component]];
     }
-    const means = yield* gather(Uint32Array.from(usable.slice(0, k)));
+    const means = yield* gatherCopy(this.#kernel, Uint32Array.from(usable.slice(0, k)), d);
     const weights = new Float64Array(k).fill(1 / k);
     const covariances = yield* wholeCovariances(this.#data, form, weights);
     return { form, k, d, weights, means, covariances };

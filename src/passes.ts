@@ -85,17 +85,16 @@ export class ResidentRows implements RowBlocks {
     return this.#weights === 0 ? 0 : this.#weights + block * BLOCK * 8;
   }
 
-  /** Rows by number, row-major. */
-  gather(numbers: Uint32Array): Float64Array {
+  /** Copies rows by number, row-major, to an address. */
+  gather(numbers: Uint32Array, target: number): void {
     const d = this.columns;
     const { f64 } = this.#kernel;
-    const rows = new Float64Array(numbers.length * d);
+    const to = target / 8;
     for (let i = 0; i < numbers.length; i++) {
       const row = numbers[i];
       const from = this.#panels / 8 + Math.floor(row / PANEL) * PANEL * d + (row % PANEL);
-      for (let j = 0; j < d; j++) rows[i * d + j] = f64[from + PANEL * j];
+      for (let j = 0; j < d; j++) f64[to + i * d + j] = f64[from + PANEL * j];
     }
-    return rows;
   }
 }
 
@@ -222,8 +221,8 @@ export type RowRequest =
       readonly stack: StatisticsStack;
       readonly likelihoodOnly: boolean;
     }
-  /** Rows by number, row-major; answered by a Float64Array that is the asker's until the next question. */
-  | { readonly kind: 'gather'; readonly rows: Uint32Array }
+  /** Copies of rows by number, row-major, written to an address in kernel memory. */
+  | { readonly kind: 'gather'; readonly rows: Uint32Array; readonly target: number }
   /** The rows of lowest log-density, lowest first, rows of weight zero left out; answered by {@link ScoredRow}s. */
   | { readonly kind: 'worst'; readonly mixture: KernelMixture; readonly count: number };
 
@@ -245,9 +244,19 @@ export function* accumulate(
   return (yield { kind: 'accumulate', mixture, stack, likelihoodOnly }) as number;
 }
 
-/** Rows by number, row-major. */
-export function* gather(rows: Uint32Array): Asking<Float64Array> {
-  return (yield { kind: 'gather', rows }) as Float64Array;
+/** Copies rows by number, row-major, to an address in kernel memory. */
+export function* gather(rows: Uint32Array, target: number): Asking<void> {
+  yield { kind: 'gather', rows, target };
+}
+
+/** Copies of a few rows by number, row-major. */
+export function* gatherCopy(kernel: Kernel, rows: Uint32Array, d: number): Asking<Float64Array> {
+  const mark = kernel.mark();
+  const target = kernel.allocate(rows.length * d);
+  yield* gather(rows, target);
+  const copy = kernel.copy(target, rows.length * d);
+  kernel.release(mark);
+  return copy;
 }
 
 /** The rows that a mixture explains worst. */
@@ -264,7 +273,7 @@ export function runOn<T>(rows: ResidentRows, asking: Asking<T>): T {
     const request = step.value;
     if (request.kind === 'accumulate') {
       reply = accumulateAll(request.mixture, rows, request.stack, request.likelihoodOnly);
-    } else if (request.kind === 'gather') reply = rows.gather(request.rows);
+    } else if (request.kind === 'gather') rows.gather(request.rows, request.target);
     else reply = lowestRows(request.mixture, rows, request.count);
   }
 }
