@@ -71,7 +71,7 @@ export function factorsCount(form: i32, d: i32, k: i32): i32 {
 export function workspaceCount(form: i32, d: i32, k: i32): i32 {
   const tile = tileStride(d);
   const tileWork = k * tile + 4 * tile + 2 * d * tile + 2 * k;
-  const factorWork = 2 * d * d + 2 * d;
+  const factorWork = form <= DIAG ? 0 : 2 * d * d + 2 * d;
   const tiedWork = form == TIED ? 2 * k * d + triangle(k) + 2 * k + 8 : 0;
   return max(tileWork + tiedWork, factorWork) + 16;
 }

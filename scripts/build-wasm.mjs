@@ -1,6 +1,8 @@
-// Compiles assembly/ to build/gaussmix.wasm (and .wat, to be read in review) and embeds it in build/binary.ts.
+// Compiles assembly/ to build/gaussmix.wasm (and .wat, to be read in review) and writes build/embedded.ts, which holds
+// the binary and the worker's program as text.
 import { readFileSync, writeFileSync } from 'node:fs';
 import asc from 'assemblyscript/asc';
+import ts from 'typescript';
 
 const { error, stderr } = await asc.main(['--config', 'asconfig.json', '--target', 'release']);
 if (error) {
@@ -8,7 +10,20 @@ if (error) {
   process.exit(1);
 }
 const binary = readFileSync('build/gaussmix.wasm').toString('base64');
+const { outputText } = ts.transpileModule(readFileSync('src/worker.ts', 'utf8'), {
+  compilerOptions: { target: 'ES2022', module: 'None', removeComments: true },
+});
+// No import or export is left, so that the text runs as a classic script.
+const program = outputText
+  .replace(/^export \{\};$/m, '')
+  .replace(/^"use strict";\n/, '')
+  .replace(/^Object\.defineProperty\(exports.*$/m, '');
+if (/\b(import|export)\b/.test(program)) throw new Error('src/worker.ts must not import or export values');
 writeFileSync(
-  'build/binary.ts',
-  `// Made by scripts/build-wasm.mjs from assembly/.\nexport const binary: string =\n  '${binary}';\n`,
+  'build/embedded.ts',
+  `// Made by scripts/build-wasm.mjs from assembly/ and src/worker.ts.
+export const binary: string =
+  '${binary}';
+export const workerProgram: string = ${JSON.stringify(program)};
+`,
 );

@@ -13,6 +13,8 @@ export interface Estimator {
   logLikelihood(): Asking<number>;
   /** Remembers the current parameters. */
   keep(): void;
+  /** Whether a component had to be repaired since the start: only that can lower the log-likelihood unduly. */
+  readonly repaired: boolean;
   /** Goes back to the parameters remembered. */
   restore(): void;
 }
@@ -32,7 +34,7 @@ export interface LoopResult {
   readonly logLikelihood: number;
   /** At the start of each iteration. */
   readonly history: number[];
-  /** The last parameters were worse than earlier ones, which were taken instead. */
+  /** After a repair the last parameters were worse than earlier ones, which were taken instead. */
   readonly wentBack: boolean;
 }
 
@@ -42,7 +44,8 @@ export const LIKELIHOOD_ROUNDING = 1e-12;
 /**
  * Iterates E-step and M-step until the log-likelihood changes by less than `tolerance` between iterations
  * (Dempster, Laird and Rubin 1977; the order and the test of convergence are scikit-learn's). Ends with the best
- * parameters it has seen: the last ones, unless a repair or regularisation lowered the log-likelihood.
+ * parameters it has seen if a repair lowered the log-likelihood, else with the last ones (regularisation, which is asked
+ * for, may lower it too; so it does in scikit-learn).
  */
 export function* expectationMaximization(estimator: Estimator, options: LoopOptions): Asking<LoopResult> {
   const history: number[] = [];
@@ -64,7 +67,8 @@ export function* expectationMaximization(estimator: Estimator, options: LoopOpti
     previous = current;
   }
   let logLikelihood = yield* estimator.logLikelihood();
-  const wentBack = logLikelihood < best - LIKELIHOOD_ROUNDING * Math.max(1, Math.abs(best));
+  const wentBack =
+    estimator.repaired && logLikelihood < best - LIKELIHOOD_ROUNDING * Math.max(1, Math.abs(best));
   if (wentBack) {
     estimator.restore();
     logLikelihood = best;

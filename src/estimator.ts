@@ -88,6 +88,13 @@ export class WholeData {
     const total = this.variance.map((v, j) => v + this.regularization[j]);
     const advice = "pass a larger `regularization`, or use covarianceType 'diag' or 'spherical'";
     const constant = total.findIndex((v) => v < SMALLEST_VARIANCE);
+    if (constant >= 0 && this.variance[constant] > 0 && form !== 'spherical') {
+      throw new GaussmixRangeError(
+        'DEGENERATE_DATA',
+        `${label(constant)} varies too little (or one row outweighs all others): its variance, ${this.variance[constant]}, is too ` +
+          'small to compute with. Rescale the column',
+      );
+    }
     if (constant >= 0 && (form !== 'spherical' || total.every((v) => v < SMALLEST_VARIANCE))) {
       throw new GaussmixRangeError(
         'DEGENERATE_DATA',
@@ -164,6 +171,10 @@ export class MixtureEstimator implements Estimator {
     this.#iteration = 0;
     this.mixture.write(parameters);
     this.#prepare();
+  }
+
+  get repaired(): boolean {
+    return this.#iteration > 0 && this.#warnings.length > 0;
   }
 
   /** What was repaired since the start, one sentence each. */

@@ -1,13 +1,15 @@
 // One fit from data to parameters: rows into kernel memory, restarts, the best of them.
 // Must not define public types, nor compute: it ties options, starts, estimator and loop together.
 import { expectationMaximization, type LoopResult } from './em.ts';
+import { GaussmixError } from './errors.ts';
 import { MixtureEstimator, WholeData } from './estimator.ts';
 import { givenStart, StartRows, startRowCount } from './initialization.ts';
-import { type Kernel, withKernel } from './kernel.ts';
+import { BLOCK, compiledModule, Kernel, withKernel } from './kernel.ts';
 import { featureLabel, type RowSource } from './matrix.ts';
-import type { FitSettings } from './options.ts';
+import type { FitSettings, IterationCallback } from './options.ts';
 import type { Parameters } from './parameters.ts';
-import { type Asking, ResidentRows, runOn } from './passes.ts';
+import { type Asking, answerFrom, ResidentRows, type RowRequest, runOn } from './passes.ts';
+import { availableThreads, WorkerPool } from './pool.ts';
 import { Random } from './random.ts';
 
 /** How a fit went; the public class adds methods to it. */
@@ -39,10 +41,105 @@ export function fitRows(source: RowSource, settings: FitSettings): FitOutcome {
   const dataDoubles = ResidentRows.size(rows, columns, sampleWeight !== undefined);
   const startDoubles = StartRows.size(startRowCount(rows, columns), k, columns);
   // Parameters, factors and statistics are at most a few K x D x D each.
-  const mixtureDoubles = 8 * k * columns * (columns + 4);
+  const narrow = settings.covarianceType === 'diag' || settings.covarianceType === 'spherical';
+  const mixtureDoubles = 8 * k * columns * (narrow ? 4 : columns + 4);
   return withKernel(8 * (dataDoubles + startDoubles + mixtureDoubles), (kernel) =>
     runOn(new ResidentRows(kernel, source, sampleWeight), fitSteps(kernel, source, settings)),
   );
+}
+
+/** Where and how long an asynchronous fit runs. */
+export interface AsyncSettings {
+  readonly signal?: AbortSignal | undefined;
+  readonly timeLimitMs?: number | undefined;
+  readonly workers?: number | undefined;
+  readonly workerScript?: string | URL | undefined;
+}
+
+/**
+ * As {@link fitRows}, with the same bits: on workers that hold the rows between them, or (0 workers) on this thread
+ * with turns for other work between passes.
+ * @throws the signal's reason when it is aborted
+ */
+export async function fitRowsAsync(
+  source: RowSource,
+  settings: FitSettings,
+  { signal, timeLimitMs, workers = availableThreads(), workerScript }: AsyncSettings,
+): Promise<FitOutcome> {
+  signal?.throwIfAborted();
+  const kernel = new Kernel(compiledModule());
+  const startedAt = performance.now();
+  const onIteration: IterationCallback = (progress) => {
+    const late = timeLimitMs !== undefined && performance.now() - startedAt >= timeLimitMs;
+    return settings.onIteration?.(progress) === false || late ? false : undefined;
+  };
+  const steps = fitSteps(kernel, source, { ...settings, onIteration });
+  if (workers === 0) {
+    const rows = new ResidentRows(kernel, source, settings.sampleWeight);
+    return drive(steps, signal, (request) => nextTurn().then(() => answerFrom(rows, request)));
+  }
+  const pool = await openPool(source, settings.sampleWeight, workers, workerScript, signal);
+  const stop = (): void => pool.close();
+  signal?.addEventListener('abort', stop);
+  try {
+    return await drive(steps, signal, (request) =>
+      request.kind === 'pause' ? nextTurn() : pool.answer(request, kernel),
+    );
+  } finally {
+    signal?.removeEventListener('abort', stop);
+    pool.close();
+  }
+}
+
+async function drive<T>(
+  steps: Asking<T>,
+  signal: AbortSignal | undefined,
+  answer: (request: RowRequest) => Promise<unknown>,
+): Promise<T> {
+  let step = steps.next();
+  while (!step.done) {
+    let reply: unknown;
+    try {
+      reply = await answer(step.value);
+    } catch (error) {
+      // An abort closes the workers; what the user gets is the reason of the abort, not that.
+      signal?.throwIfAborted();
+      throw error;
+    }
+    signal?.throwIfAborted();
+    step = steps.next(reply);
+  }
+  return step.value;
+}
+
+/** Resolves after the host has done what was waiting. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
+}
+
+async function openPool(
+  source: RowSource,
+  weights: Float64Array | undefined,
+  workers: number,
+  script: string | URL | undefined,
+  signal: AbortSignal | undefined,
+): Promise<WorkerPool> {
+  try {
+    return await WorkerPool.open(compiledModule(), source, weights, workers, script, signal);
+  } catch (error) {
+    signal?.throwIfAborted();
+    // Workers read different rows at once: a value that is refused may not be the first one.
+    if (error instanceof GaussmixError) findFirstFault(source);
+    throw error;
+  }
+}
+
+/** Reads all rows in order, so that the error thrown names the first row that has one. */
+function findFirstFault(source: RowSource): void {
+  const buffer = new Float64Array(BLOCK * source.columns);
+  for (let start = 0; start < source.rows; start += BLOCK) {
+    source.read(start, Math.min(BLOCK, source.rows - start), buffer);
+  }
 }
 
 /** The whole fit as a computation that asks for passes over rows. */
@@ -69,7 +166,7 @@ function* fitSteps(kernel: Kernel, source: RowSource, settings: FitSettings): As
     estimator.start(
       typeof initialization === 'string'
         ? yield* (startRows as StartRows).start(initialization, form, k, new Random(seed, run))
-        : yield* givenStart(initialization, form, k, data),
+        : yield* givenStart(kernel, initialization, form, k, data),
     );
     const { onIteration, maxIterations, tolerance } = settings;
     const result = yield* expectationMaximization(estimator, {
@@ -101,11 +198,10 @@ function outcome(
   const all = [...warnings];
   if (result.wentBack) {
     all.push(
-      'the last iterations lowered the log-likelihood (a repair or regularisation does that); the best parameters seen ' +
-        'are returned',
+      'the repair lowered the log-likelihood; the best parameters seen are returned, not those of the last iteration',
     );
   }
-  if (result.stopped) all.push(`stopped by onIteration after ${iterations} iterations`);
+  if (result.stopped) all.push(`stopped by onIteration or timeLimitMs after ${iterations} iterations`);
   else if (!converged && settings.maxIterations > 0) {
     all.push(
       `not converged after ${iterations} iterations (maxIterations): raise maxIterations or tolerance (${settings.tolerance})`,

@@ -1,11 +1,12 @@
 // The fitted mixture that users hold: immutable parameters, and everything that can be asked of them.
 // Must not iterate EM (fit.ts) nor check parameters itself (parameters.ts).
 import { GaussmixRangeError, GaussmixTypeError } from './errors.ts';
-import { type FitRecord, fitRows } from './fit.ts';
+import { type AsyncSettings, type FitRecord, fitRows, fitRowsAsync } from './fit.ts';
 import { BLOCK, type Kernel, withKernel } from './kernel.ts';
-import { Matrix, type MatrixLike, type RowSource, toRowSource } from './matrix.ts';
+import { describeValue, Matrix, type MatrixLike, type RowSource, toRowSource } from './matrix.ts';
 import { type ModelJSON, readModel, writeModel } from './model-json.ts';
 import {
+  type AliasedFitOptions,
   type CovarianceForm,
   type CovarianceType,
   canonicalCovarianceType,
@@ -40,8 +41,43 @@ import { sampleMixture } from './sample.ts';
 export interface MixtureParameters {
   readonly weights: ArrayLike<number>;
   readonly means: MatrixLike;
-  readonly covariances: readonly (ArrayLike<number> | Matrix)[];
+  readonly covariances: readonly (ArrayLike<number> | Matrix | readonly (readonly number[])[])[];
   readonly covarianceType?: CovarianceType;
+}
+
+/** Where and how long {@link GaussianMixture.fitAsync} runs. */
+export interface AsyncOptions {
+  /** Aborting it rejects the fit with its reason and ends the workers. */
+  readonly signal?: AbortSignal;
+  /** Milliseconds after which the current iteration is the last: the model so far is returned, not converged. */
+  readonly timeLimitMs?: number;
+  /** Worker threads; as many as the machine runs at once by default, never more than blocks of 4,096 rows. 0: none. */
+  readonly workers?: number;
+  /** Address of `gaussmix/worker.js`, for pages whose content security policy forbids workers from `blob:`. */
+  readonly workerScript?: string | URL;
+}
+
+const ASYNC_OPTIONS = ['signal', 'timeLimitMs', 'workers', 'workerScript'];
+/** Held by this file alone: nobody else can construct a model unchecked. */
+const CONSTRUCT: unique symbol = Symbol('construct');
+
+function checkAsyncOptions(options: AsyncOptions): AsyncSettings {
+  const { signal, timeLimitMs, workers, workerScript } = options;
+  const refuse = (name: string, value: unknown, allowed: string): GaussmixTypeError =>
+    new GaussmixTypeError('INVALID_OPTION', `${name} is ${describeValue(value)}; it must be ${allowed}`);
+  if (signal !== undefined && typeof signal?.throwIfAborted !== 'function') {
+    throw refuse('signal', signal, 'an AbortSignal');
+  }
+  if (timeLimitMs !== undefined && !(typeof timeLimitMs === 'number' && timeLimitMs >= 0)) {
+    throw refuse('timeLimitMs', timeLimitMs, 'a number of milliseconds >= 0');
+  }
+  if (workers !== undefined && !(Number.isSafeInteger(workers) && workers >= 0 && workers <= 1024)) {
+    throw refuse('workers', workers, 'an integer from 0 to 1024');
+  }
+  if (workerScript !== undefined && typeof workerScript !== 'string' && !(workerScript instanceof URL)) {
+    throw refuse('workerScript', workerScript, 'an address (string or URL)');
+  }
+  return { signal, timeLimitMs, workers, workerScript };
 }
 
 /** How a fit went. Log-likelihoods are means per sample in nats, weighted when there are sample weights. */
@@ -73,17 +109,28 @@ export class GaussianMixture {
   readonly weights: Float64Array;
   /** Means (K x D), in the units of the data. */
   readonly means: Matrix;
-  /** Covariances, K of D x D whatever the covariance type. */
-  readonly covariances: readonly Matrix[];
   /** Free parameters: K - 1 weights, K D means, and those of the covariance type. */
   readonly nParameters: number;
   /** How the fit went; absent on a model made from parameters. */
-  readonly fitted?: Fitted;
+  declare readonly fitted?: Fitted;
   /** Names of the columns fitted, where the data had names (an Arrow table, a file with a header). */
-  readonly featureNames?: readonly string[];
+  declare readonly featureNames?: readonly string[];
   readonly #parameters: Parameters;
+  /** Made when first asked for: D x D each, whatever the type. */
+  readonly #expanded: { covariances?: readonly Matrix[] } = {};
 
-  private constructor(parameters: Parameters, fitted?: FitRecord, featureNames?: readonly string[]) {
+  private constructor(
+    token: typeof CONSTRUCT,
+    parameters: Parameters,
+    fitted?: FitRecord,
+    source?: Pick<RowSource, 'columnNames' | 'leftOut'>,
+  ) {
+    if (token !== CONSTRUCT) {
+      throw new GaussmixTypeError(
+        'INVALID_PARAMETERS',
+        'a GaussianMixture is made by GaussianMixture.fit, fromParameters or fromJSON, not by new',
+      );
+    }
     // + 0 turns -0 into 0, which JSON does not know.
     const weights = parameters.weights.map((value) => value + 0);
     const means = parameters.means.map((value) => value + 0);
@@ -95,10 +142,14 @@ export class GaussianMixture {
     // Copies: writing into what a user holds must not change what the model computes.
     this.weights = weights.slice();
     this.means = new Matrix(means.slice(), [parameters.k, parameters.d]);
-    this.covariances = Object.freeze(expandCovariances(this.#parameters));
     this.nParameters = countParameters(parameters.form, parameters.k, parameters.d);
-    if (fitted) this.fitted = Object.freeze({ ...fitted, warnings: Object.freeze([...fitted.warnings]) });
-    if (featureNames) this.featureNames = Object.freeze([...featureNames]);
+    if (fitted) {
+      const warnings = [...fitted.warnings];
+      if (source?.leftOut?.length)
+        warnings.push(`columns that are not numeric were left out: ${source.leftOut.join(', ')}`);
+      this.fitted = Object.freeze({ ...fitted, warnings: Object.freeze(warnings) });
+    }
+    if (source?.columnNames) this.featureNames = Object.freeze([...source.columnNames]);
     Object.freeze(this);
   }
 
@@ -121,11 +172,44 @@ export class GaussianMixture {
    * const model = GaussianMixture.fit(data, { nComponents: 2, seed: 1 });
    * console.log(model.predict(data));
    */
-  static fit(data: MatrixLike, options: FitOptions): GaussianMixture {
+  static fit(data: MatrixLike, options: FitOptions | AliasedFitOptions): GaussianMixture {
     const source = toRowSource(data);
-    const settings = validateFitOptions(options, source.rows);
+    const settings = validateFitOptions(GaussianMixture.#withOwnStart(options), source.rows);
     const { parameters, record } = fitRows(source, settings);
-    return new GaussianMixture(parameters, record, source.columnNames);
+    return new GaussianMixture(CONSTRUCT, parameters, record, source);
+  }
+
+  /**
+   * As {@link GaussianMixture.fit}, the same bits, without holding up the calling thread: workers hold the rows between
+   * them and exchange statistics only. Node's worker threads, or Web Workers in browsers.
+   *
+   * @param data N x D, see {@link MatrixLike}; read while the workers are filled
+   * @param options those of `fit`, and `signal`, `timeLimitMs`, `workers`, `workerScript`: see {@link AsyncOptions}
+   * @returns a promise of the model; rejected with the signal's reason on abort
+   * @throws (rejects with) GaussmixError as `fit` does, and KERNEL_UNAVAILABLE where workers cannot be started
+   * @example
+   * import { GaussianMixture } from 'gaussmix';
+   * const data = Float64Array.from({ length: 20000 }, (_, i) => Math.sin(i) + (i % 2) * 5);
+   * const model = await GaussianMixture.fitAsync(data, { nComponents: 2, workers: 2 });
+   * console.log(model.weights);
+   */
+  static async fitAsync(
+    data: MatrixLike,
+    options: (FitOptions | AliasedFitOptions) & AsyncOptions,
+  ): Promise<GaussianMixture> {
+    const source = toRowSource(data);
+    const settings = validateFitOptions(GaussianMixture.#withOwnStart(options), source.rows, ASYNC_OPTIONS);
+    const { parameters, record } = await fitRowsAsync(source, settings, checkAsyncOptions(options));
+    return new GaussianMixture(CONSTRUCT, parameters, record, source);
+  }
+
+  /** Options whose start, when it is a model, is that model's own parameters: what a user wrote into it is not. */
+  static #withOwnStart<T extends FitOptions | AliasedFitOptions>(options: T): T {
+    const start = options?.initialization;
+    if (!(start instanceof GaussianMixture)) return options;
+    const { weights, means, k, d } = start.#parameters;
+    const covariances = expandCovariances(start.#parameters);
+    return { ...options, initialization: { weights, means: new Matrix(means, [k, d]), covariances } };
   }
 
   /**
@@ -150,8 +234,15 @@ export class GaussianMixture {
         'fromParameters needs { weights, means, covariances }',
       );
     }
+    if ('format' in p) {
+      throw new GaussmixTypeError(
+        'INVALID_PARAMETERS',
+        'this is a saved model: read it with GaussianMixture.fromJSON',
+      );
+    }
+    if (p instanceof GaussianMixture) return GaussianMixture.fromJSON(p.toJSON());
     checkKnownNames(p, ['weights', 'means', 'covariances', 'covarianceType'], 'fromParameters');
-    return new GaussianMixture(checkParameters(p));
+    return new GaussianMixture(CONSTRUCT, checkParameters(p));
   }
 
   /**
@@ -168,7 +259,14 @@ export class GaussianMixture {
    */
   static fromJSON(json: unknown): GaussianMixture {
     const { parameters, fitted, featureNames } = readModel(json);
-    return new GaussianMixture(checkParameters(parameters), fitted, featureNames);
+    const names = featureNames && { columnNames: featureNames };
+    return new GaussianMixture(CONSTRUCT, checkParameters(parameters), fitted, names);
+  }
+
+  /** Covariances, K of D x D whatever the covariance type. */
+  get covariances(): readonly Matrix[] {
+    this.#expanded.covariances ??= Object.freeze(expandCovariances(this.#parameters));
+    return this.#expanded.covariances;
   }
 
   /** The saved model, for `JSON.stringify`: doubles survive the way through text bit for bit. */
@@ -274,7 +372,7 @@ export class GaussianMixture {
    * console.log(data.shape, labels);
    */
   sample(n: number, options: { readonly seed?: number } = {}): { data: Matrix; labels: Int32Array } {
-    return sampleMixture(this.#parameters, this.covariances, n, options);
+    return sampleMixture(this.#parameters, n, options);
   }
 
   /** Akaike's criterion, -2 logL + 2 p, of these rows; lower is better. @throws as {@link score} */
@@ -312,11 +410,13 @@ export class GaussianMixture {
 
   #source(data: MatrixLike, options?: DataOptions): RowSource {
     validateDataOptions(options);
-    const source = toRowSource(data);
+    const source = toRowSource(data, { columns: this.featureNames });
     if (source.columns !== this.nFeatures) {
+      const count = source.columns === 1 ? '1 column' : `${source.columns} columns`;
+      const hint = source.columns === 1 ? '; a single row is [[x1, x2, ...]]' : '';
       throw new GaussmixRangeError(
         'INVALID_SHAPE',
-        `data has ${source.columns} columns, but the model was made for ${this.nFeatures}`,
+        `data has ${count}, but the model was made for ${this.nFeatures}${hint}`,
       );
     }
     return source;
@@ -329,7 +429,8 @@ export class GaussianMixture {
     work: (kernel: Kernel, mixture: KernelMixture, rows: PassingRows) => T,
   ): T {
     const { k, d, form } = this.#parameters;
-    const bytes = 8 * (PassingRows.size(source.rows, d) + extra + 8 * k * d * (d + 4));
+    const width = form === 'diag' || form === 'spherical' ? 4 : d + 4;
+    const bytes = 8 * (PassingRows.size(source.rows, d) + extra + 8 * k * d * width);
     return withKernel(bytes, (kernel) => {
       const mixture = new KernelMixture(kernel, form, k, d);
       mixture.write(this.#parameters);
@@ -400,13 +501,17 @@ function checkParameters(p: MixtureParameters): Parameters {
   const full = checkSymmetric(p.covariances, k, d, 'covariances');
   const covariances = narrowCovariances(form, full, k, d, 'covariances');
   const parameters: Parameters = { form, k, d, weights, means, covariances };
-  withKernel(64 * k * d * (d + 4), (kernel) => {
+  const width = form === 'diag' || form === 'spherical' ? 4 : d + 4;
+  withKernel(64 * k * d * width, (kernel) => {
     const mixture = new KernelMixture(kernel, form, k, d);
     mixture.write(parameters);
     if (mixture.prepare() === 0) return;
     for (let component = 0; component < k; component++) {
       const failed = mixture.statusOf(component);
-      if (failed > 0) throw notPositiveDefinite(`covariances[${component}]`, failed - 1);
+      if (failed === 0) continue;
+      const feature = failed - 1;
+      const variance = full[component * d * d + feature * (d + 1)];
+      throw notPositiveDefinite(`covariances[${component}]`, feature, variance);
     }
   });
   return parameters;

@@ -1,7 +1,22 @@
 // The public interface of the library: re-exports only.
 export { type ErrorCode, GaussmixError, GaussmixRangeError, GaussmixTypeError } from './errors.ts';
-export { type Fitted, GaussianMixture, type MixtureParameters } from './gaussian-mixture.ts';
+export {
+  type AsyncOptions,
+  type Fitted,
+  GaussianMixture,
+  type MixtureParameters,
+} from './gaussian-mixture.ts';
 export { initialize } from './kernel.ts';
 export { type ArrowTableLike, Matrix, type MatrixLike } from './matrix.ts';
 export type { ModelJSON } from './model-json.ts';
-export type { CovarianceType, DataOptions, FitOptions, Progress, Start } from './options.ts';
+export type {
+  AliasedFitOptions,
+  CovarianceForm,
+  CovarianceType,
+  DataOptions,
+  FitOptions,
+  InitializationMethod,
+  IterationCallback,
+  Progress,
+  Start,
+} from './options.ts';

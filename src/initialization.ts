@@ -6,8 +6,10 @@ import { BLOCK, type Kernel } from './kernel.ts';
 import type { CovarianceForm, InitializationMethod, Start } from './options.ts';
 import {
   checkMeans,
+  checkPositiveDefinite,
   checkSymmetric,
   checkWeights,
+  covarianceLength,
   invertAll,
   KernelMixture,
   type Parameters,
@@ -21,6 +23,7 @@ import {
   gatherCopy,
   mStep,
   panelCount,
+  pause,
   StatisticsStack,
   statisticsCount,
 } from './passes.ts';
@@ -34,6 +37,9 @@ const START_DOUBLES = 2 ** 21;
 const LLOYD_ITERATIONS = 100;
 const LLOYD_CHANGED = 1e-3;
 
+/** Row numbers hashed between two pauses: a few milliseconds of work. */
+const PAUSE_ROWS = 2 ** 17;
+
 /** How many rows a data-driven start uses. */
 export function startRowCount(rows: number, d: number): number {
   return Math.min(rows, START_ROWS, Math.max(4096, Math.floor(START_DOUBLES / d)));
@@ -43,12 +49,20 @@ export function startRowCount(rows: number, d: number): number {
  * The row numbers a start uses, ascending: all of them, or the `count` with the smallest (hash, row) among those of
  * positive weight. Rows anywhere can be ranked by this rule without knowing the others.
  */
-export function chooseRows(rows: number, count: number, seed: number, weights?: Float64Array): Uint32Array {
+export function* chooseRows(
+  rows: number,
+  count: number,
+  seed: number,
+  weights?: Float64Array,
+): Asking<Uint32Array> {
   const usable = (row: number): boolean => weights === undefined || weights[row] > 0;
   if (count >= rows) return Uint32Array.from({ length: rows }, (_, row) => row);
   // Buckets by the hash's upper 16 bits tell which hashes are surely in, and which bucket must be sorted.
   const buckets = new Uint32Array(65536);
-  for (let row = 0; row < rows; row++) if (usable(row)) buckets[hashRow(seed, row) >>> 16]++;
+  for (let row = 0; row < rows; row++) {
+    if (usable(row)) buckets[hashRow(seed, row) >>> 16]++;
+    if (row % PAUSE_ROWS === PAUSE_ROWS - 1) yield* pause();
+  }
   let last = 0;
   let below = 0;
   while (last < 65535 && below + buckets[last] < count) below += buckets[last++];
@@ -61,6 +75,7 @@ export function chooseRows(rows: number, count: number, seed: number, weights?: 
     const bucket = hash >>> 16;
     if (bucket < last) chosen[found++] = row;
     else if (bucket === last) border.push({ hash, row });
+    if (row % PAUSE_ROWS === PAUSE_ROWS - 1) yield* pause();
   }
   border.sort((a, b) => a.hash - b.hash || a.row - b.row);
   for (const { row } of border.slice(0, count - found)) chosen[found++] = row;
@@ -101,7 +116,8 @@ export class StartRows {
   /** Chooses the rows, fetches and standardises them. */
   static *of(kernel: Kernel, data: WholeData, seed: number, weights?: Float64Array): Asking<StartRows> {
     const count = startRowCount(data.rows, data.mean.length);
-    const start = new StartRows(kernel, data, chooseRows(data.rows, count, seed, weights), weights);
+    const numbers = yield* chooseRows(data.rows, count, seed, weights);
+    const start = new StartRows(kernel, data, numbers, weights);
     yield* start.#standardise();
     return start;
   }
@@ -138,8 +154,8 @@ export class StartRows {
       kernel.view(centres, k * d).fill(0);
       responsibilities = (_first, count, target) => randomResponsibilities(count, k, random, target);
     } else {
-      this.#seed(centres, k, random);
-      this.#lloyd(centres, k, name === 'kmeans' ? LLOYD_ITERATIONS : 1);
+      yield* this.#seed(centres, k, random);
+      yield* this.#lloyd(centres, k, name === 'kmeans' ? LLOYD_ITERATIONS : 1);
       responsibilities = (first, count, target) => {
         target.fill(0);
         const labels = kernel.i32.subarray(this.#labels / 4 + first, this.#labels / 4 + first + count);
@@ -165,7 +181,7 @@ export class StartRows {
     }
     const means = yield* gatherCopy(this.#kernel, Uint32Array.from(usable.slice(0, k)), d);
     const weights = new Float64Array(k).fill(1 / k);
-    const covariances = yield* wholeCovariances(this.#data, form, weights);
+    const covariances = yield* wholeCovariances(this.#kernel, this.#data, form, k);
     return { form, k, d, weights, means, covariances };
   }
 
@@ -173,7 +189,7 @@ export class StartRows {
    * k-means++ (Arthur and Vassilvitskii 2007) in its greedy form: each centre is the best of a few rows drawn with
    * probability proportional to weight times squared distance to the nearest centre so far.
    */
-  #seed(centres: number, k: number, random: Random): void {
+  *#seed(centres: number, k: number, random: Random): Asking<void> {
     const kernel = this.#kernel;
     const d = this.#data.mean.length;
     const n = this.#n;
@@ -186,6 +202,7 @@ export class StartRows {
     this.#copyRow(row, centres);
     let potential = gmm_kmeans_distances(this.#panels, this.#weights, n, d, centres, 0, current);
     for (let component = 1; component < k; component++) {
+      if (n > PAUSE_ROWS / 8) yield* pause();
       const centre = centres + component * d * 8;
       let bestPotential = Number.POSITIVE_INFINITY;
       let bestRow = 0;
@@ -214,7 +231,7 @@ export class StartRows {
   }
 
   /** Lloyd's iterations; a cluster without rows moves to the row farthest from its centre. Leaves labels behind. */
-  #lloyd(centres: number, k: number, iterations: number): void {
+  *#lloyd(centres: number, k: number, iterations: number): Asking<void> {
     const kernel = this.#kernel;
     const d = this.#data.mean.length;
     const n = this.#n;
@@ -223,6 +240,7 @@ export class StartRows {
     const counts = kernel.allocate(k);
     kernel.i32.fill(-1, this.#labels / 4, this.#labels / 4 + n);
     for (let iteration = 0; iteration < iterations; iteration++) {
+      if (n > PAUSE_ROWS / 8) yield* pause();
       const changed = kernel.exports.gmm_kmeans_assign(
         this.#panels,
         this.#weights,
@@ -281,10 +299,8 @@ export class StartRows {
     kernel.view(zeros, d).fill(0);
     kernel.f64.copyWithin(mixture.means / 8, centres / 8, centres / 8 + k * d);
     // What a component without rows keeps: the unit variances of the whole data.
-    const unit = new Float64Array(k * d * d);
-    for (let i = 0; i < k * d; i++) unit[i * d + (i % d)] = 1;
-    const equal = new Float64Array(k).fill(1 / k);
-    const covariances = projectCovariances(inner, unit, equal, d);
+    const covariances = new Float64Array(covarianceLength(inner, k, d)).fill(inner === 'diag' ? 1 : 0);
+    if (inner !== 'diag') for (let i = 0; i * d < covariances.length; i++) covariances[i * d + (i % d)] = 1;
     kernel.view(mixture.covariances, covariances.length).set(covariances);
     for (let block = 0; block < blockCount(n); block++) {
       const count = blockRows(n, block);
@@ -318,7 +334,8 @@ export class StartRows {
         : p.covariances.map((v, i) => {
             const row = Math.floor(i / d) % d;
             const column = i % d;
-            return v * scale[row] * scale[column] + (row === column ? regularization[row] : 0);
+            // The product of the scales first: it commutes, so the matrix stays symmetric to the bit.
+            return v * (scale[row] * scale[column]) + (row === column ? regularization[row] : 0);
           });
     if (form !== 'spherical') return { form, k, d, weights, means, covariances };
     const variances = Float64Array.from({ length: k }, (_, component) => {
@@ -348,22 +365,40 @@ function randomResponsibilities(count: number, k: number, random: Random, target
   }
 }
 
-/** The whole data's covariance, regularised, for each of K components, in the form's shape. */
+/**
+ * The whole data's covariance for each of K components, in the form's shape; regularised only where the data's own is
+ * singular (all columns but one may be constant, or columns imply each other).
+ */
 function* wholeCovariances(
+  kernel: Kernel,
   data: WholeData,
   form: CovarianceForm,
-  weights: Float64Array,
+  k: number,
 ): Asking<Float64Array> {
   const d = data.mean.length;
-  const k = weights.length;
-  const one = new Float64Array(d * d);
-  if (form === 'full' || form === 'tied') one.set(yield* data.covariance());
-  else for (let j = 0; j < d; j++) one[j * d + j] = data.variance[j];
-  for (let j = 0; j < d; j++) one[j * d + j] += data.regularization[j];
+  if (form === 'diag' || form === 'spherical') {
+    const plain = data.variance.every((v) => v > 0);
+    const diagonal = data.variance.map((v, j) => (plain ? v : v + data.regularization[j]));
+    if (form === 'spherical') return new Float64Array(k).fill(sum(diagonal) / d);
+    return Float64Array.from({ length: k * d }, (_, i) => diagonal[i % d]);
+  }
+  const one = (yield* data.covariance()).slice();
+  if (!isPositiveDefinite(kernel, one, d)) {
+    for (let j = 0; j < d; j++) one[j * d + j] += data.regularization[j];
+  }
   if (form === 'tied') return one;
   const all = new Float64Array(k * d * d);
   for (let component = 0; component < k; component++) all.set(one, component * d * d);
-  return projectCovariances(form, all, weights, d);
+  return all;
+}
+
+function isPositiveDefinite(kernel: Kernel, matrix: Float64Array, d: number): boolean {
+  const mark = kernel.mark();
+  const at = kernel.allocate(d * d);
+  kernel.view(at, d * d).set(matrix);
+  const failed = kernel.exports.gmm_cholesky(at, at, 0, d);
+  kernel.release(mark);
+  return failed === 0;
 }
 
 /**
@@ -371,6 +406,7 @@ function* wholeCovariances(
  * @throws GaussmixRangeError or GaussmixTypeError naming what does not fit
  */
 export function* givenStart(
+  kernel: Kernel,
   start: Start,
   form: CovarianceForm,
   k: number,
@@ -398,11 +434,11 @@ export function* givenStart(
   let covariances: Float64Array;
   if (start.covariances !== undefined) {
     const full = checkSymmetric(start.covariances, k, d, `${name}.covariances`);
-    invertAll(full, k, d, `${name}.covariances`);
+    checkPositiveDefinite(full, k, d, `${name}.covariances`);
     covariances = projectCovariances(form, full, weights, d);
   } else if (start.precisions !== undefined) {
     const precisions = checkSymmetric(start.precisions, k, d, `${name}.precisions`);
     covariances = projectCovariances(form, invertAll(precisions, k, d, `${name}.precisions`), weights, d);
-  } else covariances = yield* wholeCovariances(data, form, weights);
+  } else covariances = yield* wholeCovariances(kernel, data, form, k);
   return { form, k, d, weights, means: given.means, covariances };
 }

@@ -1,7 +1,7 @@
 // The Wasm kernel: compiling the binary, instances and their memory. The only file that knows of either.
 // Must not know about mixtures: it offers the operations of docs/ABI.md and memory to run them in.
 import { instantiateSync } from '@assemblyscript/loader';
-import { binary } from '../build/binary.ts';
+import { binary } from '../build/embedded.ts';
 import { GaussmixRangeError, GaussmixTypeError } from './errors.ts';
 
 /** The kernel's operations; docs/ABI.md is their contract. Pointers are byte addresses, counts are of elements. */
@@ -241,7 +241,8 @@ function largeKernel(): Kernel {
   return kernel;
 }
 
-function compiledModule(): WebAssembly.Module {
+/** The compiled kernel, for instances of one's own and for workers. */
+export function compiledModule(): WebAssembly.Module {
   compiled ??= checked(compile(decodeBase64(binary)));
   return compiled;
 }
@@ -317,10 +318,30 @@ async function moduleFrom(
 ): Promise<WebAssembly.Module> {
   if (source === undefined) return compiled ?? WebAssembly.compile(decodeBase64(binary));
   if (source instanceof WebAssembly.Module) return source;
-  const fetched = typeof source === 'string' || source instanceof URL ? await fetch(source) : source;
+  const fetched = typeof source === 'string' || source instanceof URL ? await load(String(source)) : source;
   if (typeof Response !== 'undefined' && fetched instanceof Response) {
-    if (!fetched.ok) throw new Error(`${fetched.url} answered ${fetched.status}`);
+    if (!fetched.ok) throw new Error(`${fetched.url || String(source)} answered ${fetched.status}`);
     return WebAssembly.compile(await fetched.arrayBuffer());
   }
   return WebAssembly.compile(fetched as BufferSource);
+}
+
+/** Bytes of a file (Node), or the response to a request. */
+async function load(address: string): Promise<Response | Uint8Array<ArrayBuffer>> {
+  try {
+    if (!address.startsWith('file:')) return await fetch(address);
+    const files = nodeModule<{ readFileSync(path: URL): Uint8Array<ArrayBuffer> }>('node:fs');
+    if (files) return files.readFileSync(new URL(address));
+  } catch (cause) {
+    throw new Error(`${address}: ${(cause as Error).message}`);
+  }
+  throw new Error(`${address}: this engine cannot read files; pass the bytes`);
+}
+
+/** A module of Node's own where there is one, reached without an import that bundlers would follow. */
+export function nodeModule<T>(name: string): T | undefined {
+  const { process } = globalThis as {
+    process?: { getBuiltinModule?: (name: string) => T; versions?: { node?: string } };
+  };
+  return process?.versions?.node ? process.getBuiltinModule?.(name) : undefined;
 }

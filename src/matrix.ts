@@ -120,6 +120,8 @@ export interface RowSource {
   readonly columns: number;
   /** Where the data names its columns. */
   readonly columnNames?: readonly string[];
+  /** Names of columns that hold no numbers and are therefore not among these. */
+  readonly leftOut?: readonly string[];
   /**
    * Copies rows [start, start + count), row-major, to target[0 .. count * columns). Allocates nothing of the size of
    * the data. After an error `target` holds anything.
@@ -133,6 +135,8 @@ export interface RowSourceOptions {
   readonly name?: string | undefined;
   /** Read NaN, null and undefined as NaN; by default they are errors. */
   readonly allowMissing?: boolean | undefined;
+  /** Names of the columns to take, in order, where the data has names: those of the model that will read them. */
+  readonly columns?: readonly string[] | undefined;
 }
 
 /** Magnitudes beyond this are refused: sums of their squares would overflow. */
@@ -157,7 +161,7 @@ export function toRowSource(data: MatrixLike, options: RowSourceOptions = {}): R
     const flat = given.length === 0 || !isArrayLike(given[0]);
     return flat ? flatSource(given, [given.length, 1], rules) : rowsSource(given, rules);
   }
-  if (isArrowTable(given)) return arrowSource(given, name, allowMissing);
+  if (isArrowTable(given)) return arrowSource(given, name, allowMissing, options.columns);
   if (isShaped(given)) return shapedSource(given, new ValueRules(name, allowMissing));
   if (isMlMatrix(given)) return mlMatrixSource(given, new ValueRules(name, allowMissing));
   throw notAMatrix(given, name);
@@ -553,9 +557,16 @@ function arrowColumn(table: ArrowTableLike, index: number, type: ArrowType, name
 }
 
 /** The numeric columns of an Arrow table. */
-function arrowSource(table: ArrowTableLike, name: string, allowMissing: boolean): RowSource {
+function arrowSource(
+  table: ArrowTableLike,
+  name: string,
+  allowMissing: boolean,
+  wanted: readonly string[] | undefined,
+): RowSource {
   const { fields } = table.schema;
-  const numeric = fields.flatMap((field, index) => (isNumericType(field.type) ? [{ field, index }] : []));
+  const all = fields.flatMap((field, index) => (isNumericType(field.type) ? [{ field, index }] : []));
+  const leftOut = fields.filter((field) => !isNumericType(field.type)).map((field) => field.name);
+  const numeric = wanted ? columnsByName(all, wanted, name) : all;
   if (numeric.length === 0 && fields.length > 0) {
     const list = fields.map((field) => `${JSON.stringify(field.name)} (${String(field.type)})`).join(', ');
     throw new GaussmixTypeError(
@@ -571,6 +582,7 @@ function arrowSource(table: ArrowTableLike, name: string, allowMissing: boolean)
     rows: table.numRows,
     columns: columns.length,
     columnNames,
+    leftOut,
     read(start, count, target) {
       // Column by column, yet the bad value reported is the first in row order: later columns need only be read
       // down to the row of one already found.
@@ -592,6 +604,23 @@ function arrowSource(table: ArrowTableLike, name: string, allowMissing: boolean)
       if (error) throw error;
     },
   };
+}
+
+/** The columns of these names, in this order; all columns when none has such a name. */
+function columnsByName<T extends { readonly field: { readonly name: string } }>(
+  columns: readonly T[],
+  wanted: readonly string[],
+  name: string,
+): readonly T[] {
+  const found = wanted.map((label) => columns.find(({ field }) => field.name === label));
+  if (found.every((column) => column === undefined)) return columns;
+  const missing = found.indexOf(undefined);
+  if (missing < 0) return found as T[];
+  throw new GaussmixRangeError(
+    'INVALID_SHAPE',
+    `${name}: the table has no numeric column ${JSON.stringify(wanted[missing])}, which the model was fitted to; it has ` +
+      columns.map(({ field }) => JSON.stringify(field.name)).join(', '),
+  );
 }
 
 /** Copies `count` values to every `stride`-th element of `target`, up to the first bad one, which it returns. */

@@ -60,6 +60,12 @@ export function readModel(json: unknown): {
   fitted?: FitRecord;
   featureNames?: string[];
 } {
+  if (typeof json === 'string') {
+    throw new GaussmixTypeError(
+      'INVALID_MODEL',
+      'fromJSON takes the parsed object, not its text: JSON.parse it first',
+    );
+  }
   if (!isObject(json) || json.format !== FORMAT) {
     throw new GaussmixTypeError(
       'INVALID_MODEL',
@@ -135,14 +141,13 @@ function positiveInteger(object: Record<string, unknown>, key: string): number {
 }
 
 function list(value: unknown, length: number, name: string): unknown[] {
-  if (!Array.isArray(value) || value.length !== length) {
-    throw bad(
-      name,
-      `an array of ${length} elements`,
-      Array.isArray(value) ? `${value.length} elements` : value,
-    );
-  }
-  return value;
+  const expected = `an array of length ${length}`;
+  if (!Array.isArray(value)) throw bad(name, expected, value);
+  if (value.length === length) return value;
+  throw new GaussmixTypeError(
+    'INVALID_MODEL',
+    `the saved model: ${name} must be ${expected}, not of length ${value.length}`,
+  );
 }
 
 function numbers(value: unknown, length: number, name: string): number[] {
@@ -173,5 +178,6 @@ function describe(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (Array.isArray(value)) return 'an array';
   if (value !== null && typeof value === 'object') return 'another object';
-  return typeof value === 'string' ? `"${value}"` : String(value);
+  if (typeof value !== 'string') return String(value);
+  return value.length > 60 ? `"${value.slice(0, 60)}..."` : `"${value}"`;
 }

@@ -79,14 +79,21 @@ export interface CommonFitOptions extends DataOptions {
   readonly onIteration?: IterationCallback | undefined;
 }
 
-/** The number of components K, an integer >= 1 and at most the number of rows: required, under one of three names. */
-export type ComponentCount =
-  | { readonly nComponents: number; readonly k?: undefined; readonly nClusters?: undefined }
-  | { readonly k: number; readonly nComponents?: undefined; readonly nClusters?: undefined }
-  | { readonly nClusters: number; readonly nComponents?: undefined; readonly k?: undefined };
+/** Options of a fit. */
+export interface FitOptions extends CommonFitOptions {
+  /** Number of components K, an integer >= 1 and at most the number of rows. Required. */
+  readonly nComponents: number;
+  /** Another name of `nComponents`. */
+  readonly k?: number | undefined;
+  /** Another name of `nComponents`. */
+  readonly nClusters?: number | undefined;
+}
 
-/** Options of a fit. `nComponents` (or its alias `k` or `nClusters`) is required. */
-export type FitOptions = CommonFitOptions & ComponentCount;
+/** {@link FitOptions} with the number of components under one of its other names. */
+export type AliasedFitOptions = CommonFitOptions & { readonly nComponents?: undefined } & (
+    | { readonly k: number; readonly nClusters?: undefined }
+    | { readonly nClusters: number; readonly k?: undefined }
+  );
 
 /** Options as the fit uses them: checked, and with no default left to fill in. */
 export interface FitSettings {
@@ -149,7 +156,7 @@ const LARGEST_WEIGHT = 1e150;
  * @throws GaussmixRangeError INVALID_OPTION for a value out of range, TOO_FEW_ROWS for fewer rows than components
  */
 export function validateFitOptions(
-  options: FitOptions,
+  options: FitOptions | AliasedFitOptions,
   rows: number,
   alsoAllowed: readonly string[] = [],
 ): FitSettings {

@@ -2,7 +2,7 @@
 // Must not fit, score or know about rows of data.
 import { GaussmixRangeError, GaussmixTypeError } from './errors.ts';
 import { type Kernel, withKernel } from './kernel.ts';
-import { Matrix, type MatrixLike, toRowSource } from './matrix.ts';
+import { describeValue, Matrix, type MatrixLike, toRowSource } from './matrix.ts';
 import type { CovarianceForm } from './options.ts';
 
 /** The kernel's code of a covariance form. */
@@ -103,7 +103,7 @@ export function checkWeights(weights: ArrayLike<number>, k: number, name: string
   if (weights.length !== k) {
     throw new GaussmixRangeError(
       'INVALID_PARAMETERS',
-      `${name} has ${weights.length} elements, but there are ${k} means: one weight per component is needed`,
+      `${name} has length ${weights.length}, but there are ${k} means: one weight per component is needed`,
     );
   }
   let sum = 0;
@@ -112,7 +112,7 @@ export function checkWeights(weights: ArrayLike<number>, k: number, name: string
     if (typeof weight !== 'number' || !(weight >= 0) || weight === Number.POSITIVE_INFINITY) {
       throw new GaussmixRangeError(
         'INVALID_PARAMETERS',
-        `${name}[${component}] is ${String(weight)}: a weight is a finite number >= 0`,
+        `${name}[${component}] is ${describeValue(weight)}: a weight is a finite number >= 0`,
       );
     }
     sum += weight;
@@ -142,10 +142,10 @@ export function checkSymmetric(
   name: string,
 ): Float64Array {
   if (!Array.isArray(matrices) || matrices.length !== k) {
-    const given = Array.isArray(matrices) ? `${matrices.length} of them` : typeof matrices;
+    const given = Array.isArray(matrices) ? `an array of ${matrices.length}` : describeValue(matrices);
     throw new GaussmixTypeError(
       'INVALID_PARAMETERS',
-      `${name} must be an array of ${k} matrices (${d} x ${d}), one per component; given: ${given}`,
+      `${name} must be an array with one ${d} x ${d} matrix for each of the ${k} components; given: ${given}`,
     );
   }
   const result = new Float64Array(k * d * d);
@@ -249,15 +249,44 @@ export function invertAll(matrices: Float64Array, k: number, d: number, name: st
       const at = component * d * d;
       kernel.view(matrix, d * d).set(matrices.subarray(at, at + d * d));
       const failed = kernel.exports.gmm_invert(matrix, inverse, d, workspace);
-      if (failed !== 0) throw notPositiveDefinite(`${name}[${component}]`, failed - 1);
+      if (failed !== 0) {
+        const feature = failed - 1;
+        throw notPositiveDefinite(`${name}[${component}]`, feature, matrices[at + feature * (d + 1)]);
+      }
       result.set(kernel.view(inverse, d * d), at);
     }
   });
   return result;
 }
 
-/** The error for a matrix whose pivot of `feature` is not positive. */
-export function notPositiveDefinite(label: string, feature: number): GaussmixRangeError {
+/** Checks that each of K symmetric matrices (K, D, D) is positive definite; a diagonal one costs O(D^2). */
+export function checkPositiveDefinite(matrices: Float64Array, k: number, d: number, name: string): void {
+  withKernel(8 * d * d, (kernel) => {
+    let at = 0;
+    for (let component = 0; component < k; component++) {
+      const matrix = matrices.subarray(component * d * d, (component + 1) * d * d);
+      const diagonal = matrix.every((value, i) => value === 0 || i % (d + 1) === 0);
+      let failed = diagonal ? 1 + matrix.findIndex((value, i) => i % (d + 1) === 0 && !(value > 0)) : 0;
+      if (diagonal && failed > 0) failed = 1 + Math.floor((failed - 1) / (d + 1));
+      if (!diagonal) {
+        at ||= kernel.allocate(d * d);
+        kernel.view(at, d * d).set(matrix);
+        failed = kernel.exports.gmm_cholesky(at, at, 0, d);
+      }
+      if (failed > 0)
+        throw notPositiveDefinite(`${name}[${component}]`, failed - 1, matrix[(failed - 1) * (d + 1)]);
+    }
+  });
+}
+
+/** The error for a matrix whose pivot of `feature` is not positive, though its diagonal element may be. */
+export function notPositiveDefinite(label: string, feature: number, variance: number): GaussmixRangeError {
+  if (!(variance > 0)) {
+    return new GaussmixRangeError(
+      'NOT_POSITIVE_DEFINITE',
+      `${label} is not positive definite: the variance of feature ${feature} is ${variance}; it must be positive`,
+    );
+  }
   return new GaussmixRangeError(
     'NOT_POSITIVE_DEFINITE',
     `${label} is not positive definite: feature ${feature} has no variance of its own beyond the features before it`,

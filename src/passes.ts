@@ -224,7 +224,9 @@ export type RowRequest =
   /** Copies of rows by number, row-major, written to an address in kernel memory. */
   | { readonly kind: 'gather'; readonly rows: Uint32Array; readonly target: number }
   /** The rows of lowest log-density, lowest first, rows of weight zero left out; answered by {@link ScoredRow}s. */
-  | { readonly kind: 'worst'; readonly mixture: KernelMixture; readonly count: number };
+  | { readonly kind: 'worst'; readonly mixture: KernelMixture; readonly count: number }
+  /** No question: long work here can be interrupted now, so that the host's other work gets its turn. */
+  | { readonly kind: 'pause' };
 
 /** A row and its log-density. */
 export interface ScoredRow {
@@ -259,6 +261,11 @@ export function* gatherCopy(kernel: Kernel, rows: Uint32Array, d: number): Askin
   return copy;
 }
 
+/** Lets a host that has other work do it. */
+export function* pause(): Asking<void> {
+  yield { kind: 'pause' };
+}
+
 /** The rows that a mixture explains worst. */
 export function* worstRows(mixture: KernelMixture, count: number): Asking<readonly ScoredRow[]> {
   return (yield { kind: 'worst', mixture, count }) as readonly ScoredRow[];
@@ -270,11 +277,21 @@ export function runOn<T>(rows: ResidentRows, asking: Asking<T>): T {
   for (;;) {
     const step = asking.next(reply);
     if (step.done) return step.value;
-    const request = step.value;
-    if (request.kind === 'accumulate') {
-      reply = accumulateAll(request.mixture, rows, request.stack, request.likelihoodOnly);
-    } else if (request.kind === 'gather') rows.gather(request.rows, request.target);
-    else reply = lowestRows(request.mixture, rows, request.count);
+    reply = answerFrom(rows, step.value);
+  }
+}
+
+/** The answer to a question about rows in kernel memory. */
+export function answerFrom(rows: ResidentRows, request: RowRequest): unknown {
+  switch (request.kind) {
+    case 'accumulate':
+      return accumulateAll(request.mixture, rows, request.stack, request.likelihoodOnly);
+    case 'gather':
+      return rows.gather(request.rows, request.target);
+    case 'worst':
+      return lowestRows(request.mixture, rows, request.count);
+    case 'pause':
+      return undefined;
   }
 }
 

@@ -1,8 +1,8 @@
 // Random rows from a mixture, the same for a seed on every machine.
 // Must not use the engine's logarithm or trigonometry.
-import { GaussmixRangeError } from './errors.ts';
-import { BLOCK, type Kernel, withKernel } from './kernel.ts';
-import { Matrix } from './matrix.ts';
+import { GaussmixRangeError, GaussmixTypeError } from './errors.ts';
+import { type Kernel, withKernel } from './kernel.ts';
+import { describeValue, Matrix } from './matrix.ts';
 import { checkKnownNames, checkSeed } from './options.ts';
 import type { Parameters } from './parameters.ts';
 import { Random } from './random.ts';
@@ -13,36 +13,58 @@ import { Random } from './random.ts';
  */
 export function sampleMixture(
   p: Parameters,
-  covariances: readonly Matrix[],
   n: number,
   options: { readonly seed?: number },
 ): { data: Matrix; labels: Int32Array } {
   if (!Number.isSafeInteger(n) || n < 0) {
-    throw new GaussmixRangeError('INVALID_OPTION', `sample: n is ${String(n)}; it must be an integer >= 0`);
+    throw new GaussmixRangeError(
+      'INVALID_OPTION',
+      `sample: n is ${describeValue(n)}; it must be an integer >= 0`,
+    );
+  }
+  if (options === null || typeof options !== 'object') {
+    throw new GaussmixTypeError(
+      'INVALID_OPTION',
+      `sample: options are ${describeValue(options)}; pass { seed }`,
+    );
   }
   checkKnownNames(options, ['seed'], 'sample');
-  const { k, d, means, weights } = p;
   const random = new Random(checkSeed(options.seed), 0);
-  const data = new Matrix(new Float64Array(n * d), [n, d]);
-  const labels = new Int32Array(n);
-  const bytes = 8 * (k * d * d + 2 * BLOCK + d);
-  return withKernel(bytes, (kernel) => {
-    const factors = choleskyFactors(kernel, covariances, d);
+  const { data, labels } = allocateRows(n, p.d);
+  const { k, d, means, weights } = p;
+  // Diagonal covariances have a diagonal factor: one number per feature.
+  const width = p.form === 'diag' || p.form === 'spherical' ? 1 : d;
+  return withKernel(8 * ((width === 1 ? 0 : (k + 1) * d * d) + 4 * BATCH), (kernel) => {
+    const factors = choleskyFactors(kernel, p);
     const normals = new NormalStream(kernel, random);
     const z = new Float64Array(d);
     for (let i = 0; i < n; i++) {
       const component = pick(weights, random.uniform());
       labels[i] = component;
       for (let j = 0; j < d; j++) z[j] = normals.next();
+      const first = p.form === 'tied' ? 0 : component * d * width;
       for (let row = 0; row < d; row++) {
-        const factor = component * d * d + row * d;
         let value = 0;
-        for (let column = 0; column <= row; column++) value += factors[factor + column] * z[column];
+        if (width === 1) value = factors[first + row] * z[row];
+        else
+          for (let column = 0; column <= row; column++)
+            value += factors[first + row * d + column] * z[column];
         data.data[i * d + row] = means[component * d + row] + value;
       }
     }
     return { data, labels };
   });
+}
+
+function allocateRows(n: number, d: number): { data: Matrix; labels: Int32Array } {
+  try {
+    return { data: new Matrix(new Float64Array(n * d), [n, d]), labels: new Int32Array(n) };
+  } catch {
+    throw new GaussmixRangeError(
+      'OUT_OF_MEMORY',
+      `sample: ${n} rows of ${d} features do not fit in memory; draw fewer at a time, with different seeds`,
+    );
+  }
 }
 
 /** The component whose share of [0, 1) holds u; the last one of positive weight where rounding leaves a gap. */
@@ -57,15 +79,20 @@ function pick(weights: Float64Array, u: number): number {
   return last;
 }
 
-function choleskyFactors(kernel: Kernel, covariances: readonly Matrix[], d: number): Float64Array {
-  const factors = new Float64Array(covariances.length * d * d);
+/** Lower triangular factors (K, D, D; tied: one), or standard deviations (K, D) of diagonal covariances. */
+function choleskyFactors(kernel: Kernel, { form, k, d, covariances }: Parameters): Float64Array {
+  if (form === 'diag') return covariances.map(Math.sqrt);
+  if (form === 'spherical') {
+    return Float64Array.from({ length: k * d }, (_, i) => Math.sqrt(covariances[Math.floor(i / d)]));
+  }
+  const factors = new Float64Array(covariances.length);
   const mark = kernel.mark();
   const matrix = kernel.allocate(d * d);
-  covariances.forEach((covariance, component) => {
-    kernel.view(matrix, d * d).set(covariance.data);
+  for (let at = 0; at < covariances.length; at += d * d) {
+    kernel.view(matrix, d * d).set(covariances.subarray(at, at + d * d));
     kernel.exports.gmm_cholesky(matrix, matrix, 0, d);
-    factors.set(kernel.view(matrix, d * d), component * d * d);
-  });
+    factors.set(kernel.view(matrix, d * d), at);
+  }
   kernel.release(mark);
   return factors;
 }

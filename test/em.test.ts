@@ -273,6 +273,16 @@ describe('the loop', () => {
     expect(GaussianMixture.fit(faithful, { nComponents: 2 }).fitted!.converged).toBe(true);
   });
 
+  it('regularization is in the model that comes back, also from a better start without it', () => {
+    const plain = GaussianMixture.fit(faithful, { nComponents: 2, regularization: 0 });
+    const warm = GaussianMixture.fit(faithful, { nComponents: 2, initialization: plain, regularization: 10 });
+    const cold = GaussianMixture.fit(faithful, { nComponents: 2, regularization: 10, tolerance: 1e-9 });
+    expect(warm.covariances[0].row(0)[0]).toBeGreaterThan(10);
+    expect(warm.score(faithful)).toBeLessThan(plain.score(faithful));
+    // Both have converged, to 1e-5 and 1e-9 of the log-likelihood.
+    expect(Math.abs(warm.score(faithful) - cold.score(faithful))).toBeLessThan(1e-3);
+  });
+
   it('nInit keeps the best run', () => {
     const options = { nComponents: 4, initialization: 'random-from-data', seed: 2 } as const;
     const one = GaussianMixture.fit(iris, options);

@@ -1,7 +1,8 @@
 // The model a user holds: what it computes beside fitting, how it is saved and read, what it refuses.
+import { tableFromArrays } from 'apache-arrow';
 import { GaussianMixture, GaussmixError, Matrix } from 'gaussmix';
 import { describe, expect, it } from 'vitest';
-import { loadExample } from './helpers/data.ts';
+import { generator, loadExample } from './helpers/data.ts';
 
 const faithful = loadExample('faithful');
 
@@ -140,14 +141,33 @@ describe('saving', () => {
     expect(GaussianMixture.fromJSON(copy.toJSON()).toJSON()).toEqual(copy.toJSON());
   });
 
+  it('keeps every bit of starts too, whose covariances come from products of scales', () => {
+    for (const covarianceType of ['full', 'tied', 'diag', 'spherical'] as const) {
+      for (const initialization of ['kmeans', 'k-means++', 'random', 'random-from-data'] as const) {
+        for (let seed = 0; seed < 10; seed++) {
+          const options = { nComponents: 3, covarianceType, initialization, seed, maxIterations: seed % 2 };
+          const model = GaussianMixture.fit(loadExample('iris'), options);
+          const copy = GaussianMixture.fromJSON(JSON.parse(JSON.stringify(model)));
+          expect(copy.covariances).toEqual(model.covariances);
+          expect(copy.score(loadExample('iris'))).toBe(model.score(loadExample('iris')));
+        }
+      }
+    }
+  });
+
   const good = () => JSON.parse(JSON.stringify(two)) as Record<string, unknown>;
   it.each([
-    ['no object', () => 'text', /format/],
+    ['text', () => JSON.stringify(good()), /JSON\.parse it first/],
+    ['no object', () => 5, /format/],
     ['another format', () => ({ ...good(), format: 'x' }), /no saved model/],
     ['another version', () => ({ ...good(), version: 2 }), /version 2.*reads version 1/],
     ['a missing part', () => ({ ...good(), means: undefined }), /"means" is missing/],
-    ['too few means', () => ({ ...good(), means: [[0, 0]] }), /means.*2 elements/],
-    ['a short row', () => ({ ...good(), means: [[0, 0], [1]] }), /means\[1\].*2 elements/],
+    [
+      'too few means',
+      () => ({ ...good(), means: [[0, 0]] }),
+      /means must be an array of length 2, not of length 1/,
+    ],
+    ['a short row', () => ({ ...good(), means: [[0, 0], [1]] }), /means\[1\] must be an array of length 2/],
     ['a NaN made null', () => ({ ...good(), weights: [null, 1] }), /weights\[0\].*finite number, not null/],
     ['an unknown type', () => ({ ...good(), covarianceType: 'round' }), /round/],
     ['a bad count', () => ({ ...good(), nComponents: 0 }), /nComponents.*integer >= 1/],
@@ -180,7 +200,7 @@ describe('parameters', () => {
       /sum to 0\.9.*must sum to 1/,
     ],
     ['a negative weight', { ...p, weights: [1.5, -0.5] }, 'INVALID_PARAMETERS', /weights\[1\] is -0\.5/],
-    ['too few weights', { ...p, weights: [1] }, 'INVALID_PARAMETERS', /1 elements.*2 means/],
+    ['too few weights', { ...p, weights: [1] }, 'INVALID_PARAMETERS', /length 1.*2 means/],
     [
       'NaN in means',
       {
@@ -197,7 +217,7 @@ describe('parameters', () => {
       'too few covariances',
       { ...p, covariances: [[1, 0, 0, 1]] },
       'INVALID_PARAMETERS',
-      /covariances must be an array of 2/,
+      /covariances must be an array with one 2 x 2 matrix for each of the 2/,
     ],
     [
       'a covariance of another size',
@@ -365,6 +385,46 @@ describe('parameters', () => {
       ],
     };
     expect(codeOf(fit(both)).message).toMatch(/both covariances and precisions/);
+  });
+
+  it('takes a model or a saved model only where it belongs, and says so', () => {
+    expect(GaussianMixture.fromParameters(two as never).toJSON()).toEqual(two.toJSON());
+    expect(codeOf(() => GaussianMixture.fromParameters(two.toJSON() as never)).message).toMatch(/fromJSON/);
+    expect(codeOf(() => new (GaussianMixture as unknown as new () => unknown)()).message).toMatch(
+      /GaussianMixture\.fit/,
+    );
+  });
+
+  it('a start written into does not change the fit that starts from it', () => {
+    const model = GaussianMixture.fit(faithful, { nComponents: 2 });
+    const clean = GaussianMixture.fit(faithful, { nComponents: 2, initialization: model });
+    model.means.data.fill(0);
+    model.weights.fill(9);
+    const written = GaussianMixture.fit(faithful, { nComponents: 2, initialization: model });
+    expect(written.toJSON()).toEqual(clean.toJSON());
+  });
+
+  it('wide data costs a diagonal model nothing quadratic', () => {
+    const uniform = generator(3);
+    const d = 12_000;
+    const data = Array.from({ length: 10 }, () => Float64Array.from({ length: d }, uniform));
+    for (const covarianceType of ['diag', 'spherical'] as const) {
+      const model = GaussianMixture.fit(data, { nComponents: 2, covarianceType, maxIterations: 3 });
+      expect(model.sample(2).data.shape).toEqual([2, d]);
+      expect(model.predict(data).length).toBe(10);
+    }
+  });
+
+  it('takes the columns of an Arrow table by name', () => {
+    const a = Float64Array.from(faithful, (row) => row[0]);
+    const b = Float64Array.from(faithful, (row) => row[1]);
+    const label = faithful.map((_, i) => `row ${i}`);
+    const model = GaussianMixture.fit(tableFromArrays({ a, label, b }), { nComponents: 2 });
+    expect(model.featureNames).toEqual(['a', 'b']);
+    expect(model.fitted!.warnings.join()).toMatch(/not numeric were left out: label/);
+    expect(model.score(tableFromArrays({ b, other: a, a }))).toBe(model.score(faithful));
+    const error = codeOf(() => model.score(tableFromArrays({ a, c: b })));
+    expect(error.message).toMatch(/no numeric column "b".*"a", "c"/);
   });
 
   it('is immutable: writing into what it gives changes nothing it computes', () => {

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { GaussmixError, GaussmixRangeError, GaussmixTypeError } from '../src/errors.ts';
 import {
+  type AliasedFitOptions,
   canonicalCovarianceType,
   checkKnownNames,
   checkSeed,
@@ -81,15 +82,22 @@ describe('number of components', () => {
 
   test('the types take exactly one of the names', () => {
     const one: FitOptions = { nComponents: 2 };
-    const two: FitOptions = { k: 2 };
-    const three: FitOptions = { nClusters: 2, covarianceType: 'VVI' };
+    const two: AliasedFitOptions = { k: 2 };
+    const three: AliasedFitOptions = { nClusters: 2, covarianceType: 'VVI' };
+    interface Extended extends FitOptions {
+      label: string;
+    }
+    const extended: Omit<Extended, 'label'> = {
+      ...({ nInit: 2 } as Omit<FitOptions, 'nComponents'>),
+      nComponents: 2,
+    };
     // @ts-expect-error the number of components is required
     const none: FitOptions = { seed: 1 };
-    // @ts-expect-error two names for one thing
+    // Two names for one thing: legal while they agree.
     const both: FitOptions = { k: 2, nComponents: 2 };
     // @ts-expect-error no such option
     const wrong: FitOptions = { k: 2, maxIter: 3 };
-    for (const legal of [one, two, three, both]) expect(validate(legal).nComponents).toBe(2);
+    for (const legal of [one, two, three, both, extended]) expect(validate(legal).nComponents).toBe(2);
     for (const illegal of [none, wrong]) expect(() => validate(illegal)).toThrow(GaussmixTypeError);
   });
 
@@ -369,7 +377,9 @@ describe('unknown names', () => {
   });
 
   test('names the caller also allows', () => {
-    expect(validateFitOptions({ k: 2, workers: 4 } as FitOptions, ROWS, ['workers']).nComponents).toBe(2);
+    expect(validateFitOptions({ k: 2, workers: 4 } as AliasedFitOptions, ROWS, ['workers']).nComponents).toBe(
+      2,
+    );
     expect(failure(() => validate({ k: 2, workers: 4 })).code).toBe('UNKNOWN_OPTION');
   });
 

@@ -1,0 +1,242 @@
+// The program of a worker: it owns a range of blocks of rows and answers questions about them with the kernel.
+// Must not import anything: it is embedded in the library as text and started from there, in Node and in browsers.
+
+/** What the library sends. Pointers never travel: each side has its own memory. */
+export type ToWorker =
+  | {
+      readonly kind: 'open';
+      readonly module: WebAssembly.Module;
+      readonly rows: number;
+      readonly columns: number;
+      readonly firstBlock: number;
+      readonly weighted: boolean;
+    }
+  /** Rows [start, ...) of the range, row-major. */
+  | {
+      readonly kind: 'rows';
+      readonly id: number;
+      readonly start: number;
+      readonly data: Float64Array;
+      readonly weights?: Float64Array;
+    }
+  | {
+      readonly kind: 'accumulate';
+      readonly id: number;
+      readonly form: number;
+      readonly k: number;
+      readonly means: Float64Array;
+      readonly factors: Float64Array;
+      readonly likelihoodOnly: boolean;
+    }
+  | { readonly kind: 'gather'; readonly id: number; readonly rows: Uint32Array }
+  | {
+      readonly kind: 'worst';
+      readonly id: number;
+      readonly form: number;
+      readonly k: number;
+      readonly means: Float64Array;
+      readonly factors: Float64Array;
+      readonly count: number;
+    };
+
+/** What comes back: sums over aligned subtrees of blocks, one after the other; rows; or row numbers and log-densities. */
+export type FromWorker =
+  | { readonly id: number; readonly sizes: readonly number[]; readonly data: Float64Array }
+  | { readonly id: number; readonly data: Float64Array }
+  | { readonly id: number; readonly worst: readonly { readonly row: number; readonly value: number }[] }
+  | { readonly id: number; readonly error: string };
+
+interface Exports {
+  readonly memory: WebAssembly.Memory;
+  gmm_heap_base(): number;
+  gmm_statistics_count(form: number, d: number, k: number): number;
+  gmm_workspace_count(form: number, d: number, k: number): number;
+  gmm_pack(rows: number, n: number, d: number, panels: number): void;
+  gmm_accumulate(...values: number[]): number;
+  gmm_e_step(...values: number[]): number;
+  gmm_merge(target: number, source: number, count: number): void;
+}
+
+interface Port {
+  postMessage(message: FromWorker, transfer: ArrayBuffer[]): void;
+}
+
+declare const require:
+  | ((name: string) => { parentPort: Port & { on(name: string, listener: (data: ToWorker) => void): void } })
+  | undefined;
+
+(() => {
+  const BLOCK = 4096;
+  const PANEL = 8;
+  let kernel: Exports;
+  let rows = 0;
+  let columns = 0;
+  let firstBlock = 0;
+  let panels = 0;
+  let weights = 0;
+  let scratch = 0;
+
+  const align = (address: number): number => Math.ceil(address / 16) * 16;
+  const f64 = (): Float64Array => new Float64Array(kernel.memory.buffer);
+
+  /** Memory up to `bytes`; views are made anew after every call of this. */
+  function reserve(bytes: number): void {
+    const missing = bytes - kernel.memory.buffer.byteLength;
+    if (missing > 0) kernel.memory.grow(Math.ceil(missing / 65536));
+  }
+
+  function open(message: Extract<ToWorker, { kind: 'open' }>): void {
+    kernel = new WebAssembly.Instance(message.module, {}).exports as unknown as Exports;
+    ({ rows, columns, firstBlock } = message);
+    panels = align(kernel.gmm_heap_base());
+    weights = message.weighted ? align(panels + Math.ceil(rows / PANEL) * PANEL * columns * 8) : 0;
+    scratch = align(
+      message.weighted ? weights + rows * 8 : panels + Math.ceil(rows / PANEL) * PANEL * columns * 8,
+    );
+    reserve(scratch);
+  }
+
+  function load({ start, data, weights: values }: Extract<ToWorker, { kind: 'rows' }>): void {
+    reserve(scratch + data.byteLength);
+    const view = f64();
+    view.set(data, scratch / 8);
+    if (values) view.set(values, weights / 8 + start);
+    kernel.gmm_pack(scratch, data.length / columns, columns, panels + start * columns * 8);
+  }
+
+  /** Puts means and factors into scratch memory, with room for `doubles` more behind them and a workspace. */
+  function place(
+    message: { form: number; k: number; means: Float64Array; factors: Float64Array },
+    doubles: number,
+  ) {
+    const means = scratch;
+    const factors = align(means + message.means.byteLength);
+    const workspace = align(factors + message.factors.byteLength);
+    const rest = align(workspace + kernel.gmm_workspace_count(message.form, columns, message.k) * 8);
+    reserve(rest + doubles * 8);
+    const view = f64();
+    view.set(message.means, means / 8);
+    view.set(message.factors, factors / 8);
+    return { means, factors, workspace, rest };
+  }
+
+  const blockCount = (): number => Math.ceil(rows / BLOCK);
+  const blockRows = (block: number): number => Math.min(BLOCK, rows - block * BLOCK);
+  const blockPanels = (block: number): number => panels + block * BLOCK * columns * 8;
+  const blockWeights = (block: number): number => (weights === 0 ? 0 : weights + block * BLOCK * 8);
+
+  /** Sums over the largest aligned subtrees of blocks that this range holds, left to right. */
+  function accumulate(message: Extract<ToWorker, { kind: 'accumulate' }>): {
+    sizes: number[];
+    data: Float64Array;
+  } {
+    const { form, k } = message;
+    const count = kernel.gmm_statistics_count(form, columns, k);
+    const slotDoubles = count + (count & 1);
+    const depth = 2 * (34 - Math.clz32(blockCount()));
+    const { means, factors, workspace, rest } = place(message, slotDoubles * depth);
+    const entries: { start: number; size: number }[] = [];
+    const view = f64();
+    for (let block = 0; block < blockCount(); block++) {
+      const slot = rest + entries.length * slotDoubles * 8;
+      view.fill(0, slot / 8, slot / 8 + count);
+      const only = message.likelihoodOnly ? 1 : 0;
+      kernel.gmm_accumulate(
+        form,
+        blockPanels(block),
+        blockWeights(block),
+        blockRows(block),
+        columns,
+        k,
+        means,
+        factors,
+        slot,
+        workspace,
+        only,
+      );
+      entries.push({ start: firstBlock + block, size: 1 });
+      for (;;) {
+        const top = entries[entries.length - 1];
+        const below = entries[entries.length - 2];
+        if (!below || below.size !== top.size || below.start % (2 * top.size) !== 0) break;
+        entries.pop();
+        const target = rest + (entries.length - 1) * slotDoubles * 8;
+        kernel.gmm_merge(target, target + slotDoubles * 8, count);
+        below.size *= 2;
+      }
+    }
+    const data = new Float64Array(entries.length * count);
+    for (let i = 0; i < entries.length; i++) {
+      const slot = rest / 8 + i * slotDoubles;
+      data.set(view.subarray(slot, slot + count), i * count);
+    }
+    return { sizes: entries.map((entry) => entry.size), data };
+  }
+
+  function gather(numbers: Uint32Array): Float64Array {
+    const view = f64();
+    const data = new Float64Array(numbers.length * columns);
+    for (let i = 0; i < numbers.length; i++) {
+      const row = numbers[i];
+      const from = panels / 8 + Math.floor(row / PANEL) * PANEL * columns + (row % PANEL);
+      for (let j = 0; j < columns; j++) data[i * columns + j] = view[from + PANEL * j];
+    }
+    return data;
+  }
+
+  function worst(message: Extract<ToWorker, { kind: 'worst' }>): { row: number; value: number }[] {
+    const { form, k, count } = message;
+    const { means, factors, workspace, rest } = place(message, BLOCK);
+    const view = f64();
+    const lowest: { row: number; value: number }[] = [];
+    for (let block = 0; block < blockCount(); block++) {
+      const n = blockRows(block);
+      kernel.gmm_e_step(form, blockPanels(block), n, columns, k, means, factors, 0, 0, rest, workspace);
+      for (let i = 0; i < n; i++) {
+        const row = block * BLOCK + i;
+        if (weights !== 0 && view[weights / 8 + row] === 0) continue;
+        const value = view[rest / 8 + i];
+        if (lowest.length === count && value >= lowest[count - 1].value) continue;
+        lowest.push({ row: firstBlock * BLOCK + row, value });
+        lowest.sort((a, b) => a.value - b.value || a.row - b.row);
+        if (lowest.length > count) lowest.pop();
+      }
+    }
+    return lowest;
+  }
+
+  function answer(message: ToWorker, port: Port): void {
+    if (message.kind === 'open') {
+      open(message);
+      return;
+    }
+    const { id } = message;
+    try {
+      if (message.kind === 'rows') {
+        load(message);
+        // The buffer goes back to be filled again.
+        port.postMessage({ id, data: message.data }, [message.data.buffer as ArrayBuffer]);
+      } else if (message.kind === 'accumulate') {
+        const { sizes, data } = accumulate(message);
+        port.postMessage({ id, sizes, data }, [data.buffer as ArrayBuffer]);
+      } else if (message.kind === 'gather') {
+        const data = gather(message.rows);
+        port.postMessage({ id, data }, [data.buffer as ArrayBuffer]);
+      } else port.postMessage({ id, worst: worst(message) }, []);
+    } catch (error) {
+      port.postMessage({ id, error: String(error) }, []);
+    }
+  }
+
+  const scope = globalThis as unknown as Port & {
+    onmessage: ((event: { data: ToWorker }) => void) | null;
+    importScripts?: unknown;
+    WorkerGlobalScope?: unknown;
+  };
+  if (typeof scope.postMessage === 'function') {
+    scope.onmessage = (event) => answer(event.data, scope);
+  } else if (typeof require === 'function') {
+    const { parentPort } = require('node:worker_threads');
+    parentPort.on('message', (message) => answer(message, parentPort));
+  }
+})();
