@@ -5,11 +5,12 @@ const library: UserConfig = {
   entry: { index: 'src/index.ts' },
   format: ['esm', 'cjs'],
   platform: 'neutral',
+  // Comments go, names and lines stay: stack traces remain readable.
+  minify: { compress: true, mangle: false, codegen: { removeWhitespace: false } },
   target: 'es2022',
   dts: true,
-  minify: true,
   deps: { alwaysBundle: ['@assemblyscript/loader'] },
-  copy: ['build/gaussmix.wasm'],
+  copy: ['build/gaussmix.wasm', 'build/worker.js'],
 };
 
 // The command line uses the library as any program does, by its public name: here the file beside it.

@@ -1,5 +1,6 @@
 // The arguments of the command line, checked as far as that is possible without reading a file.
 // Must not read files nor print: what is wrong is thrown as a UsageError.
+import { availableParallelism } from 'node:os';
 import type { CovarianceType } from 'gaussmix';
 import { quote, UsageError } from './failure.ts';
 import { COMMAND_NAMES, type CommandName } from './help.ts';
@@ -21,6 +22,11 @@ export interface FitCommand {
   readonly seed: number;
   readonly columns: string | undefined;
   readonly weights: string | undefined;
+  /** The column whose values divide the rows into groups, each fitted on its own. */
+  readonly groupBy: string | undefined;
+  /** For groups; the output does not depend on it. */
+  readonly threads: number;
+  /** Undefined: standard output, for what is to be printed. */
   readonly output: string | undefined;
   readonly json: boolean;
   readonly quiet: boolean;
@@ -67,6 +73,9 @@ export type Command =
   | SampleCommand
   | HelpCommand
   | { readonly name: 'version' };
+
+/** Each thread costs some ten megabytes. */
+const MOST_THREADS = 256;
 
 const COVARIANCES: readonly CovarianceType[] = [
   'full',
@@ -124,8 +133,14 @@ function fitCommand(parsed: Parsed): FitCommand {
     const later = missing === 'marginalize' ? ' is not available in this version;' : ':';
     throw parsed.usage(`--missing ${quote(missing)}${later} it can only be error`);
   }
+  const groupBy = parsed.text('group-by');
   const output = parsed.text('output');
-  if (output === '-') throw parsed.usage('-o - : use --json to print the model on standard output');
+  if (output === '-' && groupBy === undefined) {
+    throw parsed.usage('-o - : use --json to print the model on standard output');
+  }
+  if (groupBy === undefined && parsed.text('threads') !== undefined) {
+    throw parsed.usage('--threads goes with --group-by: a single fit uses one thread');
+  }
   return {
     name: 'fit',
     data,
@@ -142,7 +157,9 @@ function fitCommand(parsed: Parsed): FitCommand {
     seed: parsed.integer('seed', 0, 0),
     columns: parsed.text('columns'),
     weights: parsed.text('weights'),
-    output,
+    groupBy,
+    threads: parsed.integer('threads', 1, Math.min(MOST_THREADS, availableParallelism()), MOST_THREADS),
+    output: output === '-' ? undefined : output,
     json: parsed.flag('json'),
     quiet: parsed.flag('quiet'),
     verbose: parsed.flag('verbose'),

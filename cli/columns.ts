@@ -1,4 +1,4 @@
-// Which columns of a table are features and which is the weight, by name, number, range, or a model's names.
+// Which columns of a table are features, which is the weight and which the group, by name, number, range, or a model's names.
 // Must not read the table: it sees the first row and the number of columns.
 import Papa from 'papaparse';
 import { Failure, plural, quote } from './failure.ts';
@@ -9,6 +9,8 @@ export interface Selection {
   readonly columns?: string | undefined;
   /** As given to `--weights`. */
   readonly weights?: string | undefined;
+  /** As given to `--group-by`. */
+  readonly groupBy?: string | undefined;
   /** Of the model that the data is for; counts only without `columns`. */
   readonly model?: { readonly featureNames?: readonly string[] | undefined; readonly nFeatures: number };
 }
@@ -17,6 +19,7 @@ export interface Selection {
 export interface Columns {
   readonly features: readonly number[];
   readonly weight: number | undefined;
+  readonly group: number | undefined;
   /** The columns were found by the names in the model. */
   readonly byModelNames: boolean;
 }
@@ -35,22 +38,23 @@ export function resolveColumns(
   width: number,
   header?: readonly string[],
 ): Columns {
-  const weight =
-    selection.weights === undefined
-      ? undefined
-      : single(resolveList(selection.weights, '--weights', source, width, header), selection.weights);
+  const weight = single(selection.weights, '--weights', source, width, header);
+  const group = single(selection.groupBy, '--group-by', source, width, header);
+  if (weight !== undefined && weight === group) {
+    throw new Failure(`--weights and --group-by both name ${columnLabel(weight, header)}`);
+  }
   const wanted = selection.model?.featureNames;
   if (selection.columns === undefined && wanted && header && hasAllNames(header, wanted)) {
-    return { features: wanted.map((name) => header.indexOf(name)), weight, byModelNames: true };
+    return { features: wanted.map((name) => header.indexOf(name)), weight, group, byModelNames: true };
   }
   const chosen =
     selection.columns === undefined
       ? Array.from({ length: width }, (_, column) => column)
       : resolveList(selection.columns, '--columns', source, width, header);
-  const features = chosen.filter((column) => column !== weight);
+  const features = chosen.filter((column) => column !== weight && column !== group);
   if (features.length === 0) throw new Failure(`${source}: no column is left to be a feature`);
   checkCount(features.length, selection, source, header);
-  return { features, weight, byModelNames: false };
+  return { features, weight, group, byModelNames: false };
 }
 
 /** Whether a first row holds every name, and the names tell the columns apart. */
@@ -136,8 +140,16 @@ function resolveItem(
   return [found];
 }
 
-function single(columns: readonly number[], text: string): number {
-  if (columns.length !== 1) throw new Failure(`--weights ${quote(text)} must be one column`);
+function single(
+  text: string | undefined,
+  option: string,
+  source: string,
+  width: number,
+  header: readonly string[] | undefined,
+): number | undefined {
+  if (text === undefined) return undefined;
+  const columns = resolveList(text, option, source, width, header);
+  if (columns.length !== 1) throw new Failure(`${option} ${quote(text)} must be one column`);
   return columns[0];
 }
 

@@ -1,10 +1,10 @@
 // What each command does, from its arguments to its output.
 // Must not parse arguments, nor end the process.
-import { type GaussianMixture, GaussmixError, type ModelJSON, type Progress } from 'gaussmix';
+import { type FitOptions, type GaussianMixture, GaussmixError, type Progress } from 'gaussmix';
 import type { FitCommand, PredictCommand, SampleCommand, ScoreCommand } from './arguments.ts';
 import { Failure, Refused } from './failure.ts';
 import { type FitResult, type RunningFit, startFit } from './fit-worker.ts';
-import { type PlainStart, readModelFile, readStartFile } from './model-file.ts';
+import { readModelFile, readStartFile, withNames } from './model-file.ts';
 import { checkOutput, csvCell, withOutput, writeLines, writeStandardOutput } from './output.ts';
 import { ProgressLine } from './progress.ts';
 import { readTable } from './read-table.ts';
@@ -31,14 +31,7 @@ export async function runFit(
 ): Promise<number> {
   const progress = new ProgressLine(command);
   if (command.output !== undefined) await checkOutput(command.output);
-  const startFile = 'file' in command.init ? command.init.file : undefined;
-  const start = 'file' in command.init ? await readStartFile(command.init.file) : command.init.method;
-  const { columns, weights } = command;
-  const table = await readTable(command.data, { columns, weights }, (bytes) =>
-    progress.reading(command.data, bytes),
-  );
-  progress.clear();
-  for (const note of table.notes) progress.note(note);
+  const { table, start, startFile } = await readFitInput(command, progress);
   let interrupted = false;
   const running = launch(command, script, table, start, progress);
   onInterrupt(() => {
@@ -48,28 +41,53 @@ export async function runFit(
   });
   const result = await named(command.data, table, startFile, () => running.result);
   progress.clear();
-  await report(command, withNames(result, table.names));
+  await report(command, { ...result, model: withNames(result.model, table.names) });
   return interrupted ? INTERRUPTED : 0;
 }
 
-function launch(
-  command: FitCommand,
-  script: URL,
-  table: Table,
-  start: PlainStart | string,
-  progress: ProgressLine,
-): RunningFit {
-  const { data, rows, columns, weights } = table;
-  const options = {
+/** What a fit needs, as its arguments say. */
+export interface FitInput {
+  readonly table: Table;
+  readonly start: FitOptions['initialization'];
+  readonly startFile: string | undefined;
+}
+
+/** Reads the start and the rows. */
+export async function readFitInput(command: FitCommand, progress: ProgressLine): Promise<FitInput> {
+  const startFile = 'file' in command.init ? command.init.file : undefined;
+  const start = 'file' in command.init ? await readStartFile(command.init.file) : command.init.method;
+  const { columns, weights, groupBy } = command;
+  const table = await readTable(command.data, { columns, weights, groupBy }, (bytes) =>
+    progress.reading(command.data, bytes),
+  );
+  progress.clear();
+  for (const note of table.notes) progress.note(note);
+  return { table, start, startFile };
+}
+
+/** The options of the library. */
+export function fitOptions(command: FitCommand, start: FitOptions['initialization']): FitOptions {
+  return {
     nComponents: command.components,
     covarianceType: command.covariance,
-    initialization: start as PlainStart,
+    initialization: start,
     nInit: command.runs,
     maxIterations: command.maxIterations,
     tolerance: command.tolerance,
     regularization: command.regularization,
     seed: command.seed,
   };
+}
+
+function launch(
+  command: FitCommand,
+  script: URL,
+  table: Table,
+  start: FitOptions['initialization'],
+  progress: ProgressLine,
+): RunningFit {
+  const { data, rows, columns, weights } = table;
+  const options = fitOptions(command, start);
   const job = { data, rows, columns, weights, options, everyIteration: progress.everyIteration };
   return startFit(script, job, (step: Progress) => progress.iteration(step, command.runs));
 }
@@ -85,22 +103,6 @@ async function report(command: FitCommand, result: FitResult): Promise<void> {
   );
 }
 
-/** The names of the columns, in their place within the saved model. */
-function withNames(result: FitResult, featureNames: readonly string[] | undefined): FitResult {
-  if (featureNames === undefined) return result;
-  const { format, version, covarianceType, nComponents, nFeatures, ...rest } = result.model;
-  const model: ModelJSON = {
-    format,
-    version,
-    covarianceType,
-    nComponents,
-    nFeatures,
-    featureNames: [...featureNames],
-    ...rest,
-  };
-  return { ...result, model };
-}
-
 /** Codes of errors that are about the rows, not about an option or a model. */
 const ABOUT_DATA: readonly string[] = [
   'MISSING_VALUE',
@@ -112,7 +114,7 @@ const ABOUT_DATA: readonly string[] = [
 ];
 
 /** Runs work of the library, and says what it refuses in the words of the command line, with the file named. */
-async function named<T>(
+export async function named<T>(
   data: string,
   table: Table,
   start: string | undefined,

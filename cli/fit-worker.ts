@@ -9,6 +9,7 @@ const BETWEEN_MS = 100;
 
 /** What the worker is given. */
 export interface FitJob {
+  readonly kind: 'fit';
   readonly data: Float64Array;
   readonly rows: number;
   readonly columns: number;
@@ -56,12 +57,12 @@ export interface RunningFit {
  */
 export function startFit(
   script: URL,
-  job: Omit<FitJob, 'stop'>,
+  job: Omit<FitJob, 'kind' | 'stop'>,
   onProgress: (progress: Progress) => void,
 ): RunningFit {
   const stop = new SharedArrayBuffer(4);
   const worker = new Worker(script, {
-    workerData: { ...job, stop } satisfies FitJob,
+    workerData: { kind: 'fit', ...job, stop } satisfies FitJob,
     transferList: [job.data.buffer, ...(job.weights ? [job.weights.buffer] : [])] as ArrayBuffer[],
   });
   const result = new Promise<FitResult>((resolve, reject) => {

@@ -9,7 +9,7 @@ export const GENERAL_HELP: string = `Usage: gaussmix COMMAND ...
 Gaussian mixture models, fitted by expectation-maximisation.
 
 Commands:
-  fit DATA -k K            fit a mixture of K Gaussians and describe it
+  fit DATA -k K            fit a mixture of K Gaussians and describe it (or one per group of rows)
   predict MODEL.json DATA  give each row the component it belongs to
   score MODEL.json DATA    log-likelihood of rows under a model
   sample MODEL.json -n N   draw random rows from a model
@@ -57,10 +57,13 @@ Fits a mixture of K Gaussians and prints a summary. Log-likelihoods are in nats.
   --columns COLUMNS      columns to use (all)
   --weights COLUMN       column with a weight for each row; it is no feature. The criteria and the
                          total log-likelihood count a row of weight 2 as two rows
+  --group-by COLUMN      fit each group of rows on its own: those with the same value in this column,
+                         text or number; it is no feature. Prints a line of JSON per group, see below
+  --threads N            threads for --group-by (as many as there are cores)
   --missing error        what to do with missing cells: refuse them (the only choice in this version)
   -o, --output FILE      save the model as JSON
   --json                 print the model with its criteria as one JSON object, not a summary
-  -v, --verbose          print each iteration on standard error
+  -v, --verbose          print each iteration (with --group-by: each group) on standard error
 ${MESSAGES_HELP}
 
 ${DATA_HELP}
@@ -68,9 +71,16 @@ ${DATA_HELP}
 Ctrl-C stops after the current iteration: the model so far is printed (and saved, with -o), and the
 exit code is 130. Ctrl-C a second time quits at once.
 
+With --group-by the output is a line per group, in the order in which the groups first appear:
+  { "group": "...", "model": {...} }  or  { "group": "...", "error": { "code", "message" } }
+for a group that cannot be fitted (too few rows, no spread); the others are finished, and the exit code
+is 1. The lines are printed, or saved with -o; then a line of counts is printed (with --json as a JSON
+object). They are the same for any number of threads. After Ctrl-C the finished groups are there.
+
 Examples:
   gaussmix fit faithful.csv -k 2
   gaussmix fit iris.csv -k 3 --columns 1-4 --covariance tied --n-init 5 -o iris.json
+  gaussmix fit visits.csv -k 2 --group-by customer -o models.ndjson
 `,
   predict: `Usage: gaussmix predict MODEL.json DATA [options]
 

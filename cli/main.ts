@@ -7,7 +7,9 @@ import { version } from '../package.json';
 import { parseCommand } from './arguments.ts';
 import { INTERRUPTED, runFit, runPredict, runSample, runScore } from './commands.ts';
 import { Failure, oneLine, UsageError } from './failure.ts';
-import { runFitWorker } from './fit-worker.ts';
+import { runFitGroups } from './fit-groups.ts';
+import { type FitJob, runFitWorker } from './fit-worker.ts';
+import { type GroupsJob, runGroupsWorker } from './group-worker.ts';
 import { COMMAND_HELP, GENERAL_HELP } from './help.ts';
 import { removeTemporaries, watchStandardOutput, writeStandardOutput } from './output.ts';
 
@@ -40,9 +42,13 @@ async function run(args: readonly string[]): Promise<number> {
       await writeStandardOutput(`gaussmix ${version}\n`);
       return 0;
     case 'fit':
-      return runFit(command, new URL(import.meta.url), (handler) => {
-        atInterrupt = handler;
-      });
+      return (command.groupBy === undefined ? runFit : runFitGroups)(
+        command,
+        new URL(import.meta.url),
+        (handler) => {
+          atInterrupt = handler;
+        },
+      );
     case 'predict':
       return runPredict(command);
     case 'score':
@@ -77,5 +83,7 @@ if (isMainThread) {
     process.exitCode = exitCode;
   }, fail);
 } else {
-  runFitWorker(workerData);
+  const job = workerData as FitJob | GroupsJob;
+  if (job.kind === 'groups') runGroupsWorker(job);
+  else runFitWorker(job);
 }

@@ -1,4 +1,4 @@
-// Models and starts in JSON files: reading them, with the file named in every error.
+// Models and starts in JSON files: reading them, with the file named in every error; the names of columns in a model.
 // Must not check parameters: the library does.
 import { readFile, stat } from 'node:fs/promises';
 import { text as readText } from 'node:stream/consumers';
@@ -45,6 +45,21 @@ export async function readStartFile(path: string): Promise<PlainStart> {
     }
   }
   return start as unknown as PlainStart;
+}
+
+/** A model with the names of its columns, in their place within the saved model. */
+export function withNames(model: ModelJSON, featureNames: readonly string[] | undefined): ModelJSON {
+  if (featureNames === undefined) return model;
+  const { format, version, covarianceType, nComponents, nFeatures, ...rest } = model;
+  return {
+    format,
+    version,
+    covarianceType,
+    nComponents,
+    nFeatures,
+    featureNames: [...featureNames],
+    ...rest,
+  };
 }
 
 function modelOf(json: unknown, path: string): GaussianMixture {

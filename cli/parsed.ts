@@ -26,6 +26,8 @@ const OPTIONS: Readonly<Record<CommandName, OptionSpecs>> = {
     seed: { type: 'string' },
     columns: { type: 'string' },
     weights: { type: 'string' },
+    'group-by': { type: 'string' },
+    threads: { type: 'string' },
     missing: { type: 'string' },
     json: { type: 'boolean' },
     verbose: { type: 'boolean', short: 'v' },
@@ -92,15 +94,21 @@ export class Parsed {
   }
 
   /** @param standard undefined: the option is required */
-  integer(name: string, least: number, standard: number | undefined): number {
+  integer(
+    name: string,
+    least: number,
+    standard: number | undefined,
+    most: number = Number.MAX_SAFE_INTEGER,
+  ): number {
     const text = this.text(name);
     if (text === undefined) {
       if (standard === undefined) throw this.usage(`${label(this.#command, name)} is missing`);
       return standard;
     }
     const value = /^\+?\d+$/.test(text) ? Number(text) : Number.NaN;
-    if (Number.isSafeInteger(value) && value >= least) return value;
-    throw this.usage(`${label(this.#command, name)} is ${quote(text)}, but must be an integer >= ${least}`);
+    if (Number.isSafeInteger(value) && value >= least && value <= most) return value;
+    const range = most === Number.MAX_SAFE_INTEGER ? `>= ${least}` : `from ${least} to ${most}`;
+    throw this.usage(`${label(this.#command, name)} is ${quote(text)}, but must be an integer ${range}`);
   }
 
   nonNegative(name: string, standard: number, otherwise: string = ''): number {

@@ -1,7 +1,7 @@
 // The line on standard error that shows how far the work is, and notes beside it.
 // Must not write anything to standard output, nor a moving line to anything but a terminal.
 import type { Progress } from 'gaussmix';
-import { oneLine } from './failure.ts';
+import { oneLine, plural } from './failure.ts';
 
 const BETWEEN_MS = 100;
 
@@ -19,7 +19,7 @@ export class ProgressLine {
     this.#moving = process.stderr.isTTY === true && !this.#quiet && !this.#verbose;
   }
 
-  /** Whether each iteration is of interest, not only now and then. */
+  /** Whether each iteration (or each group) is of interest, not only now and then. */
   get everyIteration(): boolean {
     return this.#verbose;
   }
@@ -45,6 +45,25 @@ export class ProgressLine {
     ];
     if (this.#verbose) process.stderr.write(`${parts.join(', ')}\n`);
     else this.#show(parts.join(', '));
+  }
+
+  groups(done: number, total: number, failed: number): void {
+    const now = performance.now();
+    if (!this.#moving || now - this.#last < BETWEEN_MS) return;
+    this.#last = now;
+    const failures = failed > 0 ? `, ${failed} of them failed` : '';
+    this.#show(`Fitting: ${done} of ${plural(total, 'group')} done${failures}`);
+  }
+
+  /** A group that is done, where each is of interest. */
+  group(text: string): void {
+    if (this.#verbose) process.stderr.write(`${oneLine(text)}\n`);
+  }
+
+  /** Something that went wrong without ending the command: never left out. */
+  error(text: string): void {
+    this.clear();
+    process.stderr.write(`gaussmix: ${oneLine(text)}\n`);
   }
 
   /** A remark that stays. */

@@ -6,7 +6,7 @@ import type { ByteSource } from './bytes.ts';
 import { cellKind, cellNumber } from './cells.ts';
 import { columnLabel, columnsArgument, hasAllNames, resolveColumns, type Selection } from './columns.ts';
 import { Failure, plural, quote } from './failure.ts';
-import { GrowingVector, type Table } from './table.ts';
+import { GroupNumbers, GrowingVector, type Table } from './table.ts';
 
 /** Tabs and semicolons hardly stand in numbers or unquoted names; commas do (1,5). So they are tried first. */
 const DELIMITERS = ['\t', ';', ','];
@@ -112,6 +112,7 @@ class RowReader {
   readonly #delimiter: string;
   readonly #values: GrowingVector = new GrowingVector();
   readonly #weights: GrowingVector = new GrowingVector();
+  readonly #groups: GroupNumbers = new GroupNumbers();
   #count = 0;
   /** Of the row being read, from 1: rows may span several lines. */
   #line = 1;
@@ -120,6 +121,7 @@ class RowReader {
   #header: readonly string[] | undefined;
   #features: readonly number[] = [];
   #weight: number | undefined;
+  #group: number | undefined;
   #byModelNames = false;
   #quotes = false;
   #pending = 0;
@@ -172,6 +174,7 @@ class RowReader {
       this.#values.push(value);
     }
     if (this.#weight !== undefined) this.#weights.push(this.#weightOf(row, this.#weight));
+    if (this.#group !== undefined) this.#groups.push(this.#groupOf(row, this.#group));
     this.#count++;
   }
 
@@ -185,6 +188,7 @@ class RowReader {
     const columns = resolveColumns(selection, this.#source, row.length, this.#header);
     this.#features = columns.features;
     this.#weight = columns.weight;
+    this.#group = columns.group;
     this.#byModelNames = columns.byModelNames;
   }
 
@@ -208,6 +212,14 @@ class RowReader {
     if (Number.isNaN(value)) throw this.#badCell(row, column, [row]);
     if (value < 0) throw this.#failure(`${this.#label(column)}: the weight ${value} is negative`);
     return value;
+  }
+
+  #groupOf(row: readonly string[], column: number): string {
+    const group = row[column].trim();
+    if (group !== '') return group;
+    throw this.#failure(
+      `${this.#label(column)}: the cell is empty; remove the rows without a group, or give them one`,
+    );
   }
 
   #badCell(row: readonly string[], column: number, block: readonly (readonly string[])[]): Failure {
@@ -278,6 +290,7 @@ class RowReader {
       names: distinct ? names : undefined,
       labels: this.#features.map((column) => this.#label(column)),
       weights: this.#weight === undefined ? undefined : this.#weights.take(),
+      groups: this.#group === undefined ? undefined : this.#groups.take(),
       notes,
     };
   }

@@ -3,7 +3,7 @@
 import type { ByteSource } from './bytes.ts';
 import { columnLabel, resolveColumns, type Selection } from './columns.ts';
 import { Failure } from './failure.ts';
-import type { Table } from './table.ts';
+import { GroupNumbers, type Groups, type Table } from './table.ts';
 
 /** The first bytes of every .npy file. */
 export const NPY_MAGIC: readonly number[] = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
@@ -36,10 +36,10 @@ export async function readNpy(source: ByteSource, selection: Selection): Promise
   if ((await source.peek(1)).length > 0) {
     throw new Failure(`${source.name} has bytes after the end of its array: it must hold one array only`);
   }
-  const { features, weight } = chosen;
-  checkValues(source, values, columns, weight === undefined ? features : [...features, weight]);
-  const all =
-    weight === undefined && features.length === columns && features.every((column, i) => column === i);
+  const { features, weight, group } = chosen;
+  const used = [...features, weight, group].filter((column) => column !== undefined);
+  checkValues(source, values, columns, used);
+  const all = features.length === columns && features.every((column, i) => column === i);
   return {
     data: all ? values : gather(values, rows, columns, features),
     rows,
@@ -47,6 +47,7 @@ export async function readNpy(source: ByteSource, selection: Selection): Promise
     names: undefined,
     labels: features.map((column) => columnLabel(column, undefined)),
     weights: weight === undefined ? undefined : gather(values, rows, columns, [weight]),
+    groups: group === undefined ? undefined : groupRows(values, columns, group),
     notes: [],
   };
 }
@@ -164,6 +165,12 @@ function gather(
     for (const column of chosen) result[at++] = values[row * columns + column];
   }
   return result;
+}
+
+function groupRows(values: Float64Array, columns: number, column: number): Groups {
+  const groups = new GroupNumbers();
+  for (let at = column; at < values.length; at += columns) groups.push(values[at]);
+  return groups.take();
 }
 
 function truncated(source: ByteSource, expected: number, found: number): Failure {

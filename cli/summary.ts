@@ -1,4 +1,4 @@
-// The readable description of a fit.
+// The readable descriptions of fits.
 // Must not compute anything but how numbers look.
 import type { ModelJSON } from 'gaussmix';
 import type { FitCommand } from './arguments.ts';
@@ -28,6 +28,33 @@ export function describeFit(command: FitCommand, result: FitResult): string {
   if (warnings.length > 0)
     paragraphs.push(warnings.map((text) => `Warning: ${commandLineWords(text)}`).join('\n'));
   return `${paragraphs.join('\n\n')}\n`;
+}
+
+/** What came of fitting each group. */
+export interface GroupCounts {
+  readonly groups: number;
+  readonly fitted: number;
+  /** Of those fitted. */
+  readonly notConverged: number;
+  readonly failed: number;
+  /** The groups that are neither fitted nor failed were not finished. */
+  readonly interrupted: boolean;
+}
+
+/** One line about all groups, ending with a line break. */
+export function describeGroups(command: FitCommand, output: string, counts: GroupCounts): string {
+  const { groups, fitted, notConverged, failed, interrupted } = counts;
+  const advice =
+    notConverged > 0 && command.maxIterations > 0
+      ? ` (${notConverged} NOT converged: raise --max-iterations (${command.maxIterations}) or --tolerance ` +
+        `(${short(command.tolerance)}))`
+      : '';
+  const parts = [
+    `${fitted} fitted${advice}`,
+    ...(failed > 0 ? [`${failed} could not be fitted`] : []),
+    ...(interrupted ? [`${groups - fitted - failed} not finished: interrupted`] : []),
+  ];
+  return `${plural(groups, 'group')}: ${parts.join(', ')}; saved in ${output}\n`;
 }
 
 /** Warnings of the library that the overview says in the words of the command line. */

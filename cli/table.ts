@@ -1,5 +1,6 @@
 // A table of numbers as the commands use it, and the store that grows while a file is read.
 // Must not know file formats.
+import { Failure } from './failure.ts';
 
 /** Rows of features, as read from a file. */
 export interface Table {
@@ -13,32 +14,48 @@ export interface Table {
   readonly labels: readonly string[];
   /** One per row, of the column chosen as the weight. */
   readonly weights: Float64Array | undefined;
+  /** Of the column chosen to divide the rows. */
+  readonly groups: Groups | undefined;
   /** What a careful user should know, one sentence each. */
   readonly notes: readonly string[];
 }
 
-/** Longest segment, in doubles (16 MiB). */
+/** Which group each row belongs to. */
+export interface Groups {
+  /** One per row: the number of its group. */
+  readonly ids: Int32Array;
+  /** In the order in which they first appear. */
+  readonly names: readonly string[];
+}
+
+/** Longest segment, in elements. */
 const SEGMENT = 1 << 21;
 
-/** Doubles in segments, so that growing never copies what is there. */
-export class GrowingVector {
-  readonly #full: Float64Array[] = [];
-  #segment: Float64Array = new Float64Array(1024);
+/** Numbers in segments, so that growing never copies what is there; doubles where nothing else is asked for. */
+export class GrowingVector<T extends Float64Array | Int32Array = Float64Array> {
+  readonly #make: (length: number) => T;
+  readonly #full: T[] = [];
+  #segment: T;
   #used = 0;
+
+  constructor(make: (length: number) => T = (length) => new Float64Array(length) as T) {
+    this.#make = make;
+    this.#segment = make(1024);
+  }
 
   push(value: number): void {
     if (this.#used === this.#segment.length) {
       this.#full.push(this.#segment);
-      this.#segment = new Float64Array(Math.min(SEGMENT, 2 * this.#segment.length));
+      this.#segment = this.#make(Math.min(SEGMENT, 2 * this.#segment.length));
       this.#used = 0;
     }
     this.#segment[this.#used++] = value;
   }
 
   /** All values in one array; the vector is empty afterwards, its segments free to be collected one by one. */
-  take(): Float64Array {
+  take(): T {
     const length = this.#full.reduce((sum, segment) => sum + segment.length, this.#used);
-    const result = new Float64Array(length);
+    const result = this.#make(length);
     let at = 0;
     for (let segment = this.#full.shift(); segment !== undefined; segment = this.#full.shift()) {
       result.set(segment, at);
@@ -47,5 +64,31 @@ export class GrowingVector {
     result.set(this.#segment.subarray(0, this.#used), at);
     this.#used = 0;
     return result;
+  }
+}
+
+/** A Map cannot hold more keys. */
+const MOST_GROUPS = 1 << 24;
+
+/** Numbers the groups, from 0, as they appear row by row. */
+export class GroupNumbers {
+  readonly #numbers: Map<string | number, number> = new Map();
+  readonly #ids: GrowingVector<Int32Array> = new GrowingVector((length) => new Int32Array(length));
+
+  /** @throws Failure for more groups than can be told apart */
+  push(group: string | number): void {
+    let id = this.#numbers.get(group);
+    if (id === undefined) {
+      id = this.#numbers.size;
+      if (id === MOST_GROUPS) throw new Failure(`--group-by: there are more than ${MOST_GROUPS} groups`);
+      // A copy: a piece of a text keeps the whole text in memory.
+      this.#numbers.set(typeof group === 'string' ? Buffer.from(group).toString() : group, id);
+    }
+    this.#ids.push(id);
+  }
+
+  /** All groups; nothing may be pushed afterwards. */
+  take(): Groups {
+    return { ids: this.#ids.take(), names: Array.from(this.#numbers.keys(), String) };
   }
 }

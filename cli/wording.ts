@@ -20,3 +20,10 @@ export function commandLineWords(message: string, labels: readonly string[] = []
   if (text.includes('count from 0')) return text;
   return text.replace(/\bcolumn (\d+)\b/g, (found, feature: string) => labels[Number(feature)] ?? found);
 }
+
+/** The same for a fit whose data is a group of the rows of a file. */
+export function groupWords(message: string, labels: readonly string[]): string {
+  return commandLineWords(message, labels)
+    .replace(/\bthe data has only\b/, 'the group has only')
+    .replace(/\brow (\d+)\b/, 'row $1 of the group');
+}

@@ -19,6 +19,7 @@ const program = outputText
   .replace(/^"use strict";\n/, '')
   .replace(/^Object\.defineProperty\(exports.*$/m, '');
 if (/\b(import|export)\b/.test(program)) throw new Error('src/worker.ts must not import or export values');
+writeFileSync('build/worker.js', program.trimStart());
 writeFileSync(
   'build/embedded.ts',
   `// Made by scripts/build-wasm.mjs from assembly/ and src/worker.ts.

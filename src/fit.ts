@@ -3,6 +3,7 @@
 import { expectationMaximization, type LoopResult } from './em.ts';
 import { GaussmixError } from './errors.ts';
 import { MixtureEstimator, WholeData } from './estimator.ts';
+import type { AbortSignalLike } from './gaussian-mixture.ts';
 import { givenStart, StartRows, startRowCount } from './initialization.ts';
 import { BLOCK, compiledModule, Kernel, withKernel } from './kernel.ts';
 import { featureLabel, type RowSource } from './matrix.ts';
@@ -50,10 +51,10 @@ export function fitRows(source: RowSource, settings: FitSettings): FitOutcome {
 
 /** Where and how long an asynchronous fit runs. */
 export interface AsyncSettings {
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: AbortSignalLike | undefined;
   readonly timeLimitMs?: number | undefined;
   readonly workers?: number | undefined;
-  readonly workerScript?: string | URL | undefined;
+  readonly workerScript?: string | undefined;
 }
 
 /**
@@ -93,12 +94,13 @@ export async function fitRowsAsync(
 
 async function drive<T>(
   steps: Asking<T>,
-  signal: AbortSignal | undefined,
+  signal: AbortSignalLike | undefined,
   answer: (request: RowRequest) => Promise<unknown>,
 ): Promise<T> {
   let step = steps.next();
   while (!step.done) {
     let reply: unknown;
+    signal?.throwIfAborted();
     try {
       reply = await answer(step.value);
     } catch (error) {
@@ -121,8 +123,8 @@ async function openPool(
   source: RowSource,
   weights: Float64Array | undefined,
   workers: number,
-  script: string | URL | undefined,
-  signal: AbortSignal | undefined,
+  script: string | undefined,
+  signal: AbortSignalLike | undefined,
 ): Promise<WorkerPool> {
   try {
     return await WorkerPool.open(compiledModule(), source, weights, workers, script, signal);

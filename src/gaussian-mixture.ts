@@ -45,16 +45,23 @@ export interface MixtureParameters {
   readonly covarianceType?: CovarianceType;
 }
 
+/** What of an `AbortSignal` is used; declared so that a project without the DOM's types compiles. */
+export interface AbortSignalLike {
+  throwIfAborted(): void;
+  addEventListener(type: 'abort', listener: () => void): void;
+  removeEventListener(type: 'abort', listener: () => void): void;
+}
+
 /** Where and how long {@link GaussianMixture.fitAsync} runs. */
 export interface AsyncOptions {
   /** Aborting it rejects the fit with its reason and ends the workers. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignalLike;
   /** Milliseconds after which the current iteration is the last: the model so far is returned, not converged. */
   readonly timeLimitMs?: number;
   /** Worker threads; as many as the machine runs at once by default, never more than blocks of 4,096 rows. 0: none. */
   readonly workers?: number;
   /** Address of `gaussmix/worker.js`, for pages whose content security policy forbids workers from `blob:`. */
-  readonly workerScript?: string | URL;
+  readonly workerScript?: string | { readonly href: string };
 }
 
 const ASYNC_OPTIONS = ['signal', 'timeLimitMs', 'workers', 'workerScript'];
@@ -74,10 +81,15 @@ function checkAsyncOptions(options: AsyncOptions): AsyncSettings {
   if (workers !== undefined && !(Number.isSafeInteger(workers) && workers >= 0 && workers <= 1024)) {
     throw refuse('workers', workers, 'an integer from 0 to 1024');
   }
-  if (workerScript !== undefined && typeof workerScript !== 'string' && !(workerScript instanceof URL)) {
+  if (
+    workerScript !== undefined &&
+    typeof workerScript !== 'string' &&
+    typeof workerScript?.href !== 'string'
+  ) {
     throw refuse('workerScript', workerScript, 'an address (string or URL)');
   }
-  return { signal, timeLimitMs, workers, workerScript };
+  const script = typeof workerScript === 'object' ? workerScript.href : workerScript;
+  return { signal, timeLimitMs, workers, workerScript: script };
 }
 
 /** How a fit went. Log-likelihoods are means per sample in nats, weighted when there are sample weights. */

@@ -1,12 +1,13 @@
 // The public interface of the library: re-exports only.
 export { type ErrorCode, GaussmixError, GaussmixRangeError, GaussmixTypeError } from './errors.ts';
 export {
+  type AbortSignalLike,
   type AsyncOptions,
   type Fitted,
   GaussianMixture,
   type MixtureParameters,
 } from './gaussian-mixture.ts';
-export { initialize } from './kernel.ts';
+export { initialize, type KernelSource } from './kernel.ts';
 export { type ArrowTableLike, Matrix, type MatrixLike } from './matrix.ts';
 export type { ModelJSON } from './model-json.ts';
 export type {

@@ -162,7 +162,7 @@ export class StartRows {
         for (let i = 0; i < count; i++) target[i * k + labels[i]] = 1;
       };
     }
-    const parameters = this.#maximize(form, k, centres, responsibilities);
+    const parameters = yield* this.#maximize(form, k, centres, responsibilities);
     kernel.release(mark);
     return parameters;
   }
@@ -281,12 +281,12 @@ export class StartRows {
   }
 
   /** M-step of given responsibilities, on the standardised rows, scaled back. */
-  #maximize(
+  *#maximize(
     form: CovarianceForm,
     k: number,
     centres: number,
     responsibilities: (first: number, count: number, target: Float64Array) => void,
-  ): Parameters {
+  ): Asking<Parameters> {
     const kernel = this.#kernel;
     const d = this.#data.mean.length;
     const n = this.#n;
@@ -303,6 +303,7 @@ export class StartRows {
     if (inner !== 'diag') for (let i = 0; i * d < covariances.length; i++) covariances[i * d + (i % d)] = 1;
     kernel.view(mixture.covariances, covariances.length).set(covariances);
     for (let block = 0; block < blockCount(n); block++) {
+      if (block > 0) yield* pause();
       const count = blockRows(n, block);
       responsibilities(block * BLOCK, count, kernel.view(resp, count * k));
       kernel.exports.gmm_accumulate_responsibilities(

@@ -286,6 +286,12 @@ function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
 }
 
 /**
+ * Where a copy of the kernel comes from: its bytes, a `WebAssembly.Module`, a `Response` or a `URL` (all objects, and
+ * declared so that a project without the DOM's types compiles), or an address.
+ */
+export type KernelSource = ArrayBuffer | ArrayBufferView | object | string;
+
+/**
  * Uses another copy of the kernel binary than the embedded one, or compiles the embedded one ahead of time. Optional:
  * everything works without it. Needed where synchronous compilation is not allowed or the binary comes from elsewhere.
  *
@@ -295,9 +301,7 @@ function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
  * import { initialize } from 'gaussmix';
  * await initialize();
  */
-export async function initialize(
-  source?: BufferSource | WebAssembly.Module | Response | URL | string,
-): Promise<void> {
+export async function initialize(source?: KernelSource): Promise<void> {
   let module: WebAssembly.Module;
   try {
     module = await moduleFrom(source);
@@ -313,9 +317,7 @@ export async function initialize(
   large = undefined;
 }
 
-async function moduleFrom(
-  source?: BufferSource | WebAssembly.Module | Response | URL | string,
-): Promise<WebAssembly.Module> {
+async function moduleFrom(source?: KernelSource): Promise<WebAssembly.Module> {
   if (source === undefined) return compiled ?? WebAssembly.compile(decodeBase64(binary));
   if (source instanceof WebAssembly.Module) return source;
   const fetched = typeof source === 'string' || source instanceof URL ? await load(String(source)) : source;

@@ -2,6 +2,7 @@
 // Must not know what is being fitted; what a worker does is in worker.ts.
 import { workerProgram } from '../build/embedded.ts';
 import { GaussmixRangeError, GaussmixTypeError } from './errors.ts';
+import type { AbortSignalLike } from './gaussian-mixture.ts';
 import { BLOCK, type Kernel, nodeModule } from './kernel.ts';
 import type { RowSource } from './matrix.ts';
 import type { KernelMixture } from './parameters.ts';
@@ -33,7 +34,7 @@ interface NodeWorker {
   on(event: string, listener: (value: never) => void): void;
   terminate(): Promise<number>;
 }
-type NodeWorkerClass = new (program: string, options: { eval: boolean }) => NodeWorker;
+type NodeWorkerClass = new (program: string, options: { eval: boolean; execArgv: string[] }) => NodeWorker;
 
 async function nodeWorkerClass(): Promise<NodeWorkerClass | undefined> {
   const { process } = globalThis as { process?: { versions?: { node?: string } } };
@@ -56,7 +57,7 @@ export function availableThreads(): number {
 type StartThread = (events: ThreadEvents) => Thread;
 
 /** A way to start workers here: Node's threads, or Web Workers from the program's text or a script of the user's. */
-async function threadStarter(script: string | URL | undefined): Promise<StartThread> {
+async function threadStarter(script: string | undefined): Promise<StartThread> {
   const NodeClass = await nodeWorkerClass();
   if (NodeClass) return (events) => startNodeThread(NodeClass, events);
   if (typeof Worker !== 'function') {
@@ -69,7 +70,11 @@ async function threadStarter(script: string | URL | undefined): Promise<StartThr
 }
 
 function startNodeThread(NodeClass: NodeWorkerClass, events: ThreadEvents): Thread {
-  const worker = new NodeClass(workerProgram, { eval: true });
+  const worker = new NodeClass(`const { parentPort } = require('node:worker_threads');\n${workerProgram}`, {
+    eval: true,
+    // Not the arguments of this process: --input-type=module would make a module of the program.
+    execArgv: [],
+  });
   let ended = false;
   worker.on('message', (data: never) => events.message(data));
   worker.on('error', (error: never) => events.failure(String(error)));
@@ -85,7 +90,7 @@ function startNodeThread(NodeClass: NodeWorkerClass, events: ThreadEvents): Thre
   };
 }
 
-function startWebThread(script: string | URL | undefined, events: ThreadEvents): Thread {
+function startWebThread(script: string | undefined, events: ThreadEvents): Thread {
   const address = script ?? URL.createObjectURL(new Blob([workerProgram], { type: 'text/javascript' }));
   const worker = new Worker(address);
   worker.onmessage = ({ data }: { data: FromWorker }) => events.message(data);
@@ -201,6 +206,7 @@ class Range {
   }
 
   #ask(question: Question, transfer: ArrayBuffer[]): Promise<Answer> {
+    if (this.#closed) return Promise.reject(new ThreadDeath('closed'));
     return new Promise((resolve, reject) => {
       const id = this.#nextId++;
       this.#waiting.set(id, { resolve, reject });
@@ -250,8 +256,8 @@ export class WorkerPool {
     source: RowSource,
     weights: Float64Array | undefined,
     workers: number,
-    script: string | URL | undefined,
-    signal?: AbortSignal,
+    script: string | undefined,
+    signal?: AbortSignalLike,
   ): Promise<WorkerPool> {
     const start = await threadStarter(script);
     const blocks = blockCount(source.rows);

@@ -61,9 +61,8 @@ interface Port {
   postMessage(message: FromWorker, transfer: ArrayBuffer[]): void;
 }
 
-declare const require:
-  | ((name: string) => { parentPort: Port & { on(name: string, listener: (data: ToWorker) => void): void } })
-  | undefined;
+/** Node's port to the parent, which the library defines before this program starts there. */
+declare const parentPort: (Port & { on(name: string, listener: (data: ToWorker) => void): void }) | undefined;
 
 (() => {
   const BLOCK = 4096;
@@ -235,8 +234,8 @@ declare const require:
   };
   if (typeof scope.postMessage === 'function') {
     scope.onmessage = (event) => answer(event.data, scope);
-  } else if (typeof require === 'function') {
-    const { parentPort } = require('node:worker_threads');
-    parentPort.on('message', (message) => answer(message, parentPort));
+  } else if (typeof parentPort !== 'undefined') {
+    const port = parentPort;
+    port.on('message', (message) => answer(message, port));
   }
 })();
