@@ -1,5 +1,6 @@
 // The public interface of the library: re-exports only.
 export { type ErrorCode, GaussmixError, GaussmixRangeError, GaussmixTypeError } from './errors.ts';
+export { fitMany } from './fit-many.ts';
 export {
   type AbortSignalLike,
   type AsyncOptions,
