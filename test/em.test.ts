@@ -229,7 +229,7 @@ describe('fitMany', () => {
       sets.map((data) => GaussianMixture.fit(data, options).toJSON()),
     );
     expect(() => fitMany([iris, [[1, 2]]], options)).toThrow(/^data set 1: .*only 1 row/);
-    expect(() => fitMany([iris, [['x']] as never], options)).toThrow(TypeError);
+    expect(() => fitMany([iris, [['x'], ['y']] as never], options)).toThrow(TypeError);
     expect(fitMany(new Set<number[][]>(), options)).toEqual([]);
   });
 });
