@@ -8,8 +8,8 @@ import {
   factorSize,
   maximumOffset,
   PANEL,
-  rootWeightOffset,
   rowSumOffset,
+  rowWeightOffset,
   SPHERICAL,
   scaleOffset,
   scatterSize,
@@ -29,7 +29,14 @@ import {
   whiten,
 } from './log-density';
 import { log } from './math';
-import { logLikelihoodOf, logProbNorm, normalise } from './responsibilities';
+import {
+  logLikelihoodOf,
+  logProbNorm,
+  normalise,
+  RESPONSIBILITIES,
+  ROOTS,
+  SUMS_ONLY,
+} from './responsibilities';
 import {
   addDiagonalStatistics,
   addOuterProducts,
@@ -99,38 +106,36 @@ function logDensityTile(
   }
 }
 
-/** Zeroes the square roots of responsibilities of the padding rows n ... rows - 1. */
-function clearPadding(rootPtr: usize, n: i32, rows: i32, k: i32, tileBytes: usize): void {
+/** Whether the statistics of a form are made from square roots of responsibilities (else: from themselves). */
+function wantsRoots(form: i32, d: i32): bool {
+  return form >= TIED && d > 2;
+}
+
+/** Zeroes the responsibilities (or roots) of the padding rows n ... rows - 1. */
+function clearPadding(respPtr: usize, n: i32, rows: i32, k: i32, tileBytes: usize): void {
   const from = (<usize>n) << 3;
   const bytes = (<usize>(rows - n)) << 3;
   for (let component = 0; component < k; component++) {
-    memory.fill(rootPtr + <usize>component * tileBytes + from, 0, bytes);
+    memory.fill(respPtr + <usize>component * tileBytes + from, 0, bytes);
   }
 }
 
-/** Square roots of n sample weights (weightsPtr 0: ones), zero for the padding rows. */
-function fillRootWeights(weightsPtr: usize, rootWeightPtr: usize, n: i32, rows: i32): void {
+/** n sample weights (weightsPtr 0: ones), or their square roots; zero for the padding rows. */
+function fillWeights(weightsPtr: usize, targetPtr: usize, n: i32, rows: i32, roots: bool): void {
   for (let row = 0; row < rows; row++) {
     const at = (<usize>row) << 3;
-    store<f64>(rootWeightPtr + at, row >= n ? 0 : weightsPtr ? sqrt(load<f64>(weightsPtr + at)) : 1);
+    let weight: f64 = row >= n ? 0 : weightsPtr ? load<f64>(weightsPtr + at) : 1;
+    if (roots) weight = sqrt(weight);
+    store<f64>(targetPtr + at, weight);
   }
 }
 
-/** Multiplies the square roots of responsibilities by the square roots of n sample weights. */
-function applyWeights(
-  rootPtr: usize,
-  weightsPtr: usize,
-  rootWeightPtr: usize,
-  n: i32,
-  rows: i32,
-  k: i32,
-  tileBytes: usize,
-): void {
-  fillRootWeights(weightsPtr, rootWeightPtr, n, rows);
+/** Multiplies the responsibilities (or roots) of all components by one factor per row. */
+function applyWeights(respPtr: usize, factorPtr: usize, rows: i32, k: i32, tileBytes: usize): void {
   for (let component = 0; component < k; component++) {
-    const h = rootPtr + <usize>component * tileBytes;
+    const r = respPtr + <usize>component * tileBytes;
     for (let at: usize = 0, end = (<usize>rows) << 3; at < end; at += 16) {
-      v128.store(h + at, v128.mul<f64>(v128.load(h + at), v128.load(rootWeightPtr + at)));
+      v128.store(r + at, v128.mul<f64>(v128.load(r + at), v128.load(factorPtr + at)));
     }
   }
 }
@@ -147,7 +152,7 @@ function weightedLogLikelihood(maximumPtr: usize, rowSumPtr: usize, weightsPtr: 
   return sum;
 }
 
-/** Adds a tile's statistics about `means` to the statistics, from square roots of responsibilities. */
+/** Adds a tile's statistics about `means` to the statistics, from responsibilities or (wantsRoots) their roots. */
 function addTile(
   form: i32,
   panelsPtr: usize,
@@ -167,17 +172,17 @@ function addTile(
   const sumXXPtr = sumXPtr + <usize>k * rowBytes;
   const scatterBytes: usize = form == TIED ? 0 : (<usize>scatterSize(form, d)) << 3;
   for (let component = 0; component < k; component++) {
-    const rootPtr = workspacePtr + <usize>component * tileBytes;
+    const respPtr = workspacePtr + <usize>component * tileBytes;
     const meanPtr = meansPtr + <usize>component * rowBytes;
     const nk = nkPtr + ((<usize>component) << 3);
     const sumX = sumXPtr + <usize>component * rowBytes;
     const sumXX = sumXXPtr + <usize>component * scatterBytes;
     if (form <= DIAG || d == 1) {
-      addDiagonalStatistics(panelsPtr, rows, d, meanPtr, rootPtr, nk, sumX, sumXX, form == SPHERICAL ? 0 : 8);
+      addDiagonalStatistics(panelsPtr, rows, d, meanPtr, respPtr, nk, sumX, sumXX, form == SPHERICAL ? 0 : 8);
     } else if (d == 2) {
-      addStatistics2(panelsPtr, rows, meanPtr, rootPtr, nk, sumX, sumXX);
+      addStatistics2(panelsPtr, rows, meanPtr, respPtr, nk, sumX, sumXX);
     } else {
-      scaleRows(panelsPtr, rows, d, meanPtr, rootPtr, scaledPtr, tileBytes, nk, sumX);
+      scaleRows(panelsPtr, rows, d, meanPtr, respPtr, scaledPtr, tileBytes, nk, sumX);
       addOuterProducts(scaledPtr, rows, d, tileBytes, sumXX);
     }
   }
@@ -221,9 +226,12 @@ export function accumulate(
   const tileBytes = (<usize>stride) << 3;
   const maximumPtr = workspacePtr + maximumOffset(k, stride);
   const rowSumPtr = workspacePtr + rowSumOffset(k, stride);
-  const rootWeightPtr = workspacePtr + rootWeightOffset(k, stride);
+  const rowWeightPtr = workspacePtr + rowWeightOffset(k, stride);
   // The short cut for TIED pays while pairs of components are fewer than elements of the covariances saved.
   const pairwise = form == TIED && d > 2 && k > 1 && k <= d * d && !likelihoodOnly;
+  const roots = wantsRoots(form, d) && !pairwise;
+  const keep = likelihoodOnly ? SUMS_ONLY : roots ? ROOTS : RESPONSIBILITIES;
+  const scalePtr = workspacePtr + scaleOffset(k, stride);
   const offsetsPtr = workspacePtr + tiedOffset(k, d, stride);
   const rawPtr = offsetsPtr + ((<usize>(k * d)) << 3);
   const blockNkPtr = rawPtr + ((<usize>(k * d)) << 3);
@@ -249,7 +257,7 @@ export function accumulate(
     const tilePtr = panelsPtr + ((<usize>start * <usize>d) << 3);
     const tileWeights = weightsPtr + ((<usize>start) << 3);
     logDensityTile(form, tilePtr, rows, d, k, meansPtr, factorsPtr, workspacePtr);
-    normalise(workspacePtr, rows, k, tileBytes, maximumPtr, rowSumPtr, workspacePtr + scaleOffset(k, stride));
+    normalise(workspacePtr, rows, k, tileBytes, maximumPtr, rowSumPtr, scalePtr, keep);
     if (weightsPtr) {
       logLikelihood += weightedLogLikelihood(maximumPtr, rowSumPtr, tileWeights, used);
       for (let row = 0; row < used; row++) count += load<f64>(tileWeights + ((<usize>row) << 3));
@@ -260,11 +268,11 @@ export function accumulate(
     if (likelihoodOnly) continue;
     if (pairwise) {
       const weighted = weightsPtr != 0 || used < rows;
-      if (weighted) fillRootWeights(weightsPtr ? tileWeights : 0, rootWeightPtr, used, rows);
+      if (weighted) fillWeights(weightsPtr ? tileWeights : 0, rowWeightPtr, used, rows, true);
       addTiedStatistics(
         workspacePtr,
         workspacePtr + centredOffset(k, stride),
-        weighted ? rootWeightPtr : 0,
+        weighted ? rowWeightPtr : 0,
         offsetsPtr,
         rows,
         d,
@@ -277,8 +285,10 @@ export function accumulate(
       );
       continue;
     }
-    if (weightsPtr) applyWeights(workspacePtr, tileWeights, rootWeightPtr, used, rows, k, tileBytes);
-    else if (used < rows) clearPadding(workspacePtr, used, rows, k, tileBytes);
+    if (weightsPtr) {
+      fillWeights(tileWeights, rowWeightPtr, used, rows, roots);
+      applyWeights(workspacePtr, rowWeightPtr, rows, k, tileBytes);
+    } else if (used < rows) clearPadding(workspacePtr, used, rows, k, tileBytes);
     addTile(form, tilePtr, rows, d, k, meansPtr, statisticsPtr, workspacePtr);
   }
   if (pairwise) {
@@ -310,6 +320,7 @@ export function accumulateResponsibilities(
   const tile = tileRows(d);
   const stride = tileStride(d);
   const tileBytes = (<usize>stride) << 3;
+  const roots = wantsRoots(form, d);
   let count: f64 = 0;
   for (let start = 0; start < n; start += tile) {
     const used = min(tile, n - start);
@@ -319,9 +330,9 @@ export function accumulateResponsibilities(
       const weight: f64 = row >= used ? 0 : weightsPtr ? load<f64>(weightsPtr + at) : 1;
       count += weight;
       for (let component = 0; component < k; component++) {
-        const root = workspacePtr + <usize>component * tileBytes + ((<usize>row) << 3);
+        const target = workspacePtr + <usize>component * tileBytes + ((<usize>row) << 3);
         const resp: f64 = row < used ? load<f64>(respPtr + at * <usize>k + ((<usize>component) << 3)) : 0;
-        store<f64>(root, sqrt(weight * resp));
+        store<f64>(target, roots ? sqrt(weight * resp) : weight * resp);
       }
     }
     addTile(
@@ -363,7 +374,8 @@ export function eStep(
   const tileBytes = (<usize>stride) << 3;
   const maximumPtr = workspacePtr + maximumOffset(k, stride);
   const rowSumPtr = workspacePtr + rowSumOffset(k, stride);
-  const normPtr = workspacePtr + rootWeightOffset(k, stride);
+  const normPtr = workspacePtr + rowWeightOffset(k, stride);
+  const scalePtr = workspacePtr + scaleOffset(k, stride);
   for (let start = 0; start < n; start += tile) {
     const used = min(tile, n - start);
     const rows = (used + PANEL - 1) & -PANEL;
@@ -378,10 +390,11 @@ export function eStep(
       workspacePtr,
     );
     const matrixAt = (<usize>start * <usize>k) << 3;
-    if (logProbPtr) copyOut(workspacePtr, used, k, tileBytes, logProbPtr + matrixAt, false);
+    if (logProbPtr) copyOut(workspacePtr, used, k, tileBytes, logProbPtr + matrixAt, 2);
     if (!respPtr && !logProbNormPtr) continue;
-    normalise(workspacePtr, rows, k, tileBytes, maximumPtr, rowSumPtr, workspacePtr + scaleOffset(k, stride));
-    if (respPtr) copyOut(workspacePtr, used, k, tileBytes, respPtr + matrixAt, true);
+    const keep = respPtr ? RESPONSIBILITIES : SUMS_ONLY;
+    normalise(workspacePtr, rows, k, tileBytes, maximumPtr, rowSumPtr, scalePtr, keep);
+    if (respPtr) copyOut(workspacePtr, used, k, tileBytes, respPtr + matrixAt, 1);
     if (logProbNormPtr) {
       logProbNorm(maximumPtr, rowSumPtr, rows, normPtr);
       memory.copy(logProbNormPtr + ((<usize>start) << 3), normPtr, (<usize>used) << 3);
@@ -390,13 +403,13 @@ export function eStep(
   return 0;
 }
 
-/** target[row][component] from the tile's [component][row]: the square of a root, or twice a half. */
-function copyOut(tilePtr: usize, n: i32, k: i32, tileBytes: usize, targetPtr: usize, square: bool): void {
+/** target[row][component] from the tile's [component][row], times a factor. */
+function copyOut(tilePtr: usize, n: i32, k: i32, tileBytes: usize, targetPtr: usize, factor: f64): void {
   for (let component = 0; component < k; component++) {
     const source = tilePtr + <usize>component * tileBytes;
     for (let row = 0; row < n; row++) {
       const value = load<f64>(source + ((<usize>row) << 3));
-      store<f64>(targetPtr + ((<usize>(row * k + component)) << 3), square ? value * value : 2 * value);
+      store<f64>(targetPtr + ((<usize>(row * k + component)) << 3), factor * value);
     }
   }
 }

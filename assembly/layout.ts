@@ -76,13 +76,13 @@ export function workspaceCount(form: i32, d: i32, k: i32): i32 {
   return max(tileWork + tiedWork, factorWork) + 16;
 }
 
-// The tile's scratch, in bytes from the start of the workspace: half log-densities, later square roots of
-// responsibilities [K][tile]; their maximum over components [tile]; square roots of sample weights [tile];
+// The tile's scratch, in bytes from the start of the workspace: half log-densities, later
+// responsibilities or their square roots [K][tile]; their maximum over components [tile]; sample weights or their square roots [tile];
 // row sums [tile]; factors that scale rows [tile]; centred rows [D][tile]; whitened or weighted rows [D][tile].
 export function maximumOffset(k: i32, tile: i32): usize {
   return (<usize>(k * tile)) << 3;
 }
-export function rootWeightOffset(k: i32, tile: i32): usize {
+export function rowWeightOffset(k: i32, tile: i32): usize {
   return (<usize>((k + 1) * tile)) << 3;
 }
 export function rowSumOffset(k: i32, tile: i32): usize {

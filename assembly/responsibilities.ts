@@ -2,12 +2,18 @@
 // Must not know how densities were computed or what is done with responsibilities.
 import { EXP, log, logPositive } from './math';
 
+/** What `normalise` leaves in place of the half log-densities. */
+export const SUMS_ONLY: i32 = 0;
+export const ROOTS: i32 = 1;
+export const RESPONSIBILITIES: i32 = 2;
+
 /**
- * In place: half log-densities [K][tile] become sqrt(responsibility) [K][tile]; rowSum[row] receives
- * sum_k exp(logProb_k - max_k logProb), which is in [1, K]; scale[row] is scratch. `rows` is a multiple of 8. O(N K).
+ * In place: half log-densities [K][tile] become responsibilities or their square roots [K][tile], or (SUMS_ONLY)
+ * nothing of use; rowSum[row] receives sum_k exp(logProb_k - max_k logProb), which is in [1, K]; scale[row] is
+ * scratch. `rows` is a multiple of 8. O(N K).
  *
- * Square roots, because the scatter of the M-step is then one array times itself; exp of the halved exponent gives
- * them without a square root per row and component. Below 2^-997 a responsibility is exactly 0. Log-sum-exp by
+ * Square roots, because the scatter of a full covariance is then one array times itself; exp of the halved exponent
+ * gives them without a square root per row and component. Below 2^-997 a responsibility is exactly 0. Log-sum-exp by
  * subtracting the maximum. Three sweeps, none with a chain of dependent operations from one row to the next: in one
  * sweep, the division and square root at the end of each row held up the exponentials of the rows after it.
  */
@@ -19,17 +25,21 @@ export function normalise(
   maximumPtr: usize,
   rowSumPtr: usize,
   scalePtr: usize,
+  keep: i32,
 ): void {
   const rowBytes = (<usize>rows) << 3;
   const end = halfPtr + <usize>k * tileBytes;
   memory.fill(rowSumPtr, 0, rowBytes);
-  for (let h = halfPtr; h < end; h += tileBytes) exponentials(h, rowBytes, maximumPtr, rowSumPtr);
+  for (let h = halfPtr; h < end; h += tileBytes) {
+    exponentials(h, rowBytes, maximumPtr, rowSumPtr, keep == RESPONSIBILITIES);
+  }
+  if (keep == SUMS_ONLY) return;
   const one = f64x2.splat(1);
   for (let at: usize = 0; at < rowBytes; at += 32) {
     const s0 = v128.div<f64>(one, v128.load(rowSumPtr + at));
     const s1 = v128.div<f64>(one, v128.load(rowSumPtr + at, 16));
-    v128.store(scalePtr + at, v128.sqrt<f64>(s0));
-    v128.store(scalePtr + at, v128.sqrt<f64>(s1), 16);
+    v128.store(scalePtr + at, keep == ROOTS ? v128.sqrt<f64>(s0) : s0);
+    v128.store(scalePtr + at, keep == ROOTS ? v128.sqrt<f64>(s1) : s1, 16);
   }
   for (let h = halfPtr; h < end; h += tileBytes) {
     for (let at: usize = 0; at < rowBytes; at += 32) {
@@ -40,11 +50,17 @@ export function normalise(
 }
 
 /**
- * half[row] = exp(half - maximum), exactly 0 below -498.5 ln 2, and rowSum[row] += its square. This is expInRange of
+ * half[row] = exp(half - maximum), or (`square`) its square, exactly 0 below -498.5 ln 2, and rowSum[row] += its square. This is expInRange of
  * math.ts, the same operations in the same order, for two vectors side by side: each constant is loaded once for both and
  * little is spilled.
  */
-function exponentials(halfPtr: usize, rowBytes: usize, maximumPtr: usize, rowSumPtr: usize): void {
+function exponentials(
+  halfPtr: usize,
+  rowBytes: usize,
+  maximumPtr: usize,
+  rowSumPtr: usize,
+  square: bool,
+): void {
   for (let at: usize = 0; at < rowBytes; at += 32) {
     const x0 = v128.sub<f64>(v128.load(halfPtr + at), v128.load(maximumPtr + at));
     const x1 = v128.sub<f64>(v128.load(halfPtr + at, 16), v128.load(maximumPtr + at, 16));
@@ -105,10 +121,12 @@ function exponentials(halfPtr: usize, rowBytes: usize, maximumPtr: usize, rowSum
     const floor = v128.load(EXP, 240);
     e0 = v128.and(e0, v128.ge<f64>(shifted0, floor));
     e1 = v128.and(e1, v128.ge<f64>(shifted1, floor));
-    v128.store(halfPtr + at, e0);
-    v128.store(halfPtr + at, e1, 16);
-    v128.store(rowSumPtr + at, v128.add<f64>(v128.load(rowSumPtr + at), v128.mul<f64>(e0, e0)));
-    v128.store(rowSumPtr + at, v128.add<f64>(v128.load(rowSumPtr + at, 16), v128.mul<f64>(e1, e1)), 16);
+    const squared0 = v128.mul<f64>(e0, e0);
+    const squared1 = v128.mul<f64>(e1, e1);
+    v128.store(halfPtr + at, square ? squared0 : e0);
+    v128.store(halfPtr + at, square ? squared1 : e1, 16);
+    v128.store(rowSumPtr + at, v128.add<f64>(v128.load(rowSumPtr + at), squared0));
+    v128.store(rowSumPtr + at, v128.add<f64>(v128.load(rowSumPtr + at, 16), squared1), 16);
   }
 }
 

@@ -297,12 +297,12 @@ export function addOuterProducts(
   }
 }
 
-/** FULL and TIED for D = 2, straight from the panels: nk, sumX (2), sumXX (3) in one sweep. O(N). */
+/** FULL and TIED for D = 2, from responsibilities and panels: nk, sumX (2), sumXX (3) in one sweep. O(N). */
 export function addStatistics2(
   panelsPtr: usize,
   rows: i32,
   meanPtr: usize,
-  rootPtr: usize,
+  respPtr: usize,
   nkPtr: usize,
   sumXPtr: usize,
   sumXXPtr: usize,
@@ -316,17 +316,19 @@ export function addStatistics2(
   let s01 = f64x2.splat(0);
   let s11 = f64x2.splat(0);
   let x = panelsPtr;
-  for (let h = rootPtr, end = rootPtr + ((<usize>rows) << 3); h < end; h += 64, x += 128) {
+  for (let r = respPtr, end = respPtr + ((<usize>rows) << 3); r < end; r += 64, x += 128) {
     for (let lane: usize = 0; lane < 64; lane += 16) {
-      const root = v128.load(h + lane);
-      const z0 = v128.mul<f64>(root, v128.sub<f64>(v128.load(x + lane), m0));
-      const z1 = v128.mul<f64>(root, v128.sub<f64>(v128.load(x + lane, 64), m1));
-      nk = v128.add<f64>(nk, v128.mul<f64>(root, root));
-      s0 = v128.add<f64>(s0, v128.mul<f64>(root, z0));
-      s1 = v128.add<f64>(s1, v128.mul<f64>(root, z1));
-      s00 = v128.add<f64>(s00, v128.mul<f64>(z0, z0));
-      s01 = v128.add<f64>(s01, v128.mul<f64>(z0, z1));
-      s11 = v128.add<f64>(s11, v128.mul<f64>(z1, z1));
+      const resp = v128.load(r + lane);
+      const x0 = v128.sub<f64>(v128.load(x + lane), m0);
+      const x1 = v128.sub<f64>(v128.load(x + lane, 64), m1);
+      const z0 = v128.mul<f64>(resp, x0);
+      const z1 = v128.mul<f64>(resp, x1);
+      nk = v128.add<f64>(nk, resp);
+      s0 = v128.add<f64>(s0, z0);
+      s1 = v128.add<f64>(s1, z1);
+      s00 = v128.add<f64>(s00, v128.mul<f64>(z0, x0));
+      s01 = v128.add<f64>(s01, v128.mul<f64>(z0, x1));
+      s11 = v128.add<f64>(s11, v128.mul<f64>(z1, x1));
     }
   }
   addOne(nkPtr, nk);
@@ -337,23 +339,22 @@ export function addStatistics2(
 
 /**
  * DIAG (varianceBytes 8) and SPHERICAL (0: all features into one): nk, sumX (D) and the sums of squares about the
- * mean, straight from the panels. The roots are replaced by their squares, the responsibilities. O(N D).
+ * mean, from responsibilities and panels. O(N D).
  */
 export function addDiagonalStatistics(
   panelsPtr: usize,
   rows: i32,
   d: i32,
   meanPtr: usize,
-  rootPtr: usize,
+  respPtr: usize,
   nkPtr: usize,
   sumXPtr: usize,
   sumXXPtr: usize,
   varianceBytes: usize,
 ): void {
   const panelBytes = (<usize>d) << 6;
-  const end = rootPtr + ((<usize>rows) << 3);
-  scaleBy(rootPtr, rows, 0, true);
-  addSum(rootPtr, 0, rows, nkPtr);
+  const end = respPtr + ((<usize>rows) << 3);
+  addSum(respPtr, 0, rows, nkPtr);
   for (let feature: usize = 0; feature < <usize>d; feature++) {
     const mean = v128.load64_splat(meanPtr + (feature << 3));
     let x = panelsPtr + (feature << 6);
@@ -365,7 +366,7 @@ export function addDiagonalStatistics(
     let v1 = f64x2.splat(0);
     let v2 = f64x2.splat(0);
     let v3 = f64x2.splat(0);
-    for (let r = rootPtr; r < end; r += 64, x += panelBytes) {
+    for (let r = respPtr; r < end; r += 64, x += panelBytes) {
       const x0 = v128.sub<f64>(v128.load(x), mean);
       const z0 = v128.mul<f64>(v128.load(r), x0);
       s0 = v128.add<f64>(s0, z0);
@@ -487,13 +488,10 @@ function addSum(aPtr: usize, bPtr: usize, rows: i32, targetPtr: usize): void {
   addOne(targetPtr, v128.add<f64>(s0, s1));
 }
 
-/** target[row] = v a^2 for one array, or v a (`square` false), in place; v = 0: ones. */
-function scaleBy(aPtr: usize, rows: i32, rootWeightPtr: usize, square: bool): void {
+/** a[row] *= b[row], in place. */
+function multiplyBy(aPtr: usize, bPtr: usize, rows: i32): void {
   for (let at: usize = 0, end = (<usize>rows) << 3; at < end; at += 16) {
-    let a = v128.load(aPtr + at);
-    if (square) a = v128.mul<f64>(a, a);
-    if (rootWeightPtr) a = v128.mul<f64>(a, v128.load(rootWeightPtr + at));
-    v128.store(aPtr + at, a);
+    v128.store(aPtr + at, v128.mul<f64>(v128.load(aPtr + at), v128.load(bPtr + at)));
   }
 }
 
@@ -506,12 +504,12 @@ function scaleBy(aPtr: usize, rows: i32, rootWeightPtr: usize, square: bool): vo
  * the law of total covariance over components, all terms positive: nothing cancels, wherever the clusters are. A row
  * of sample weight v enters with rho_k = sqrt(v) r_k and sqrt(v) (x - a).
  *
- * roots [K][tile]: sqrt(responsibility), replaced by rho. centred [D][tile]: x - c, replaced by sqrt(v) (x - a).
+ * resp [K][tile]: responsibilities, replaced by rho. centred [D][tile]: x - c, replaced by sqrt(v) (x - a).
  * rootWeight [tile] or 0. Adds sum rho_k rho_l to `pairs` (packed triangle of K), sum v r_k to `nk`, sum v r_k (x - c)
  * to `raw` (K, D), and sum v (x - a)(x - a)^T to `sumXX`. offsets (K, D): m_k - c.
  */
 export function addTiedStatistics(
-  rootsPtr: usize,
+  respPtr: usize,
   centredPtr: usize,
   rootWeightPtr: usize,
   offsetsPtr: usize,
@@ -525,18 +523,18 @@ export function addTiedStatistics(
   sumXXPtr: usize,
 ): void {
   for (let component: usize = 0; component < <usize>k; component++) {
-    const root = rootsPtr + component * tileBytes;
-    scaleBy(root, rows, rootWeightPtr, true);
-    addSum(root, rootWeightPtr, rows, nkPtr + (component << 3));
+    const resp = respPtr + component * tileBytes;
+    if (rootWeightPtr) multiplyBy(resp, rootWeightPtr, rows);
+    addSum(resp, rootWeightPtr, rows, nkPtr + (component << 3));
   }
   if (rootWeightPtr) {
     for (let feature: usize = 0; feature < <usize>d; feature++) {
-      scaleBy(centredPtr + feature * tileBytes, rows, rootWeightPtr, false);
+      multiplyBy(centredPtr + feature * tileBytes, rootWeightPtr, rows);
     }
   }
-  addCrossProducts(rootsPtr, k, centredPtr, d, rows, tileBytes, rawPtr);
-  addOuterProducts(rootsPtr, rows, k, tileBytes, pairsPtr);
-  subtractCombination(centredPtr, rows, d, tileBytes, rootsPtr, offsetsPtr, k);
+  addCrossProducts(respPtr, k, centredPtr, d, rows, tileBytes, rawPtr);
+  addOuterProducts(respPtr, rows, k, tileBytes, pairsPtr);
+  subtractCombination(centredPtr, rows, d, tileBytes, respPtr, offsetsPtr, k);
   addOuterProducts(centredPtr, rows, d, tileBytes, sumXXPtr);
 }
 
