@@ -1,28 +1,23 @@
 // exp and log for two doubles at a time, from +, -, *, / and bit operations alone, so that every engine agrees.
 // Must not know about mixtures. Coefficients: scripts/minimax.py; bounds: docs/NUMERICS.md, test/kernel/math.test.ts.
 
+import { EXP_TABLE } from './exp-table';
+
 // Constants stand in linear memory, each twice (one per lane): an engine loads or folds a 16-byte operand,
 // but rebuilds a v128.const at every use.
-export const EXP: usize = memory.data<f64>(
+const EXP: usize = memory.data<f64>(
   [
-    1.4426950408889634, 1.4426950408889634, // 0: log2(e)
+    92.33248261689366, 92.33248261689366, // 0: 64 log2(e)
     6755399441055744, 6755399441055744, // 16: 1.5 * 2^52, adding it rounds to an integer
-    -0.6931471803691238, -0.6931471803691238, // 32: -ln 2, high part (21 trailing zero bits)
-    -1.9082149292705877e-10, -1.9082149292705877e-10, // 48: -ln 2, rest
-    2.5000061602835666e-8, 2.5000061602835666e-8, // 64: q9 ... q0
-    2.763024837921144e-7, 2.763024837921144e-7,
-    2.7557586373840165e-6, 2.7557586373840165e-6,
-    2.480149309890655e-5, 2.480149309890655e-5,
-    1.9841269506578688e-4, 1.9841269506578688e-4,
-    1.3888888943630114e-3, 1.3888888943630114e-3,
-    8.333333333494461e-3, 8.333333333494461e-3,
-    4.1666666666530155e-2, 4.1666666666530155e-2,
-    0.16666666666666413, 0.16666666666666413,
-    0.5000000000000011, 0.5000000000000011, // 208
-    1.0, 1.0, // 224
-    6755399441055246, 6755399441055246, // 240: 1.5 * 2^52 - 498, n at exp(-345)
-    -708.0, -708.0, // 256
-    709.782712893384, 709.782712893384, // 272: ln of the largest double
+    -0.01083042469326756, -0.01083042469326756, // 32: -ln(2) / 64, high part (21 trailing zero bits)
+    -2.9815858269852933e-12, -2.9815858269852933e-12, // 48: -ln(2) / 64, rest
+    0.499999999999486, 0.499999999999486, // 64: q0 ... q3
+    0.1666666666669021, 0.1666666666669021,
+    0.04166672335597497, 0.04166672335597497,
+    0.008333329554656, 0.008333329554656,
+    -345.5338695091327, -345.5338695091327, // 128: -498.5 ln 2
+    -708.0, -708.0, // 144
+    709.782712893384, 709.782712893384, // 160: ln of the largest double
   ],
   16,
 );
@@ -50,41 +45,60 @@ const LOG: usize = memory.data<f64>(
 export const LN_2PI: f64 = 1.8378770664093456;
 
 /**
- * exp(x) for x in [-708, 709] in both lanes: x = n ln 2 + r, exp(r) = 1 + r + r^2 q(r), times 2^n by adding n to
- * the exponent bits. Error at most 1 ULP. Anything outside the range gives garbage: callers mask it.
+ * exp(x) for x in [-708, 709] in both lanes: x = n ln(2) / 64 + r with n = 64 k + j, exp(x) = 2^k 2^(j/64) (1 + r + r^2 q(r)).
+ * Error at most 1 ULP (about 0.52). Anything outside the range gives garbage: callers mask it.
+ *
+ * A table of 64 powers shortens the polynomial to degree 3 and so the chain of dependent operations to 45 cycles; with
+ * a polynomial alone (degree 9, 68 cycles) the registers for results in flight ran out long before the units did.
+ *
+ * shifted: roundedMultiple(x); scale: the same, less 64 for each power of two to be left out of the result.
  */
 // @ts-ignore: a decorator on a function is AssemblyScript only
 @inline
-export function expInRange(x: v128): v128 {
-  const shifted = v128.add<f64>(v128.mul<f64>(x, v128.load(EXP)), v128.load(EXP, 16));
+function expFrom(x: v128, shifted: v128, scale: v128): v128 {
   const n = v128.sub<f64>(shifted, v128.load(EXP, 16));
   const high = v128.add<f64>(x, v128.mul<f64>(n, v128.load(EXP, 32)));
-  const low = v128.mul<f64>(n, v128.load(EXP, 48));
-  const r = v128.add<f64>(high, low);
-  // Two interleaved Horner chains (odd and even powers) halve the latency of one.
-  const r2 = v128.mul<f64>(r, r);
-  let odd = v128.add<f64>(v128.mul<f64>(v128.load(EXP, 64), r2), v128.load(EXP, 96));
-  let even = v128.add<f64>(v128.mul<f64>(v128.load(EXP, 80), r2), v128.load(EXP, 112));
-  odd = v128.add<f64>(v128.mul<f64>(odd, r2), v128.load(EXP, 128));
-  even = v128.add<f64>(v128.mul<f64>(even, r2), v128.load(EXP, 144));
-  odd = v128.add<f64>(v128.mul<f64>(odd, r2), v128.load(EXP, 160));
-  even = v128.add<f64>(v128.mul<f64>(even, r2), v128.load(EXP, 176));
-  odd = v128.add<f64>(v128.mul<f64>(odd, r2), v128.load(EXP, 192));
-  even = v128.add<f64>(v128.mul<f64>(even, r2), v128.load(EXP, 208));
-  const q = v128.add<f64>(v128.mul<f64>(odd, r), even);
-  // r enters the sum as its two parts: rounding it first would cost up to a quarter of a ULP.
-  const p = v128.add<f64>(
-    v128.add<f64>(high, v128.add<f64>(v128.mul<f64>(r2, q), low)),
-    v128.load(EXP, 224),
-  );
-  return v128.add<i64>(p, v128.shl<i64>(shifted, 52));
+  const r = v128.add<f64>(high, v128.mul<f64>(n, v128.load(EXP, 48)));
+  // The low bits of `shifted` are n in two's complement.
+  const first = v128.load(EXP_TABLE + ((<usize>i64x2.extract_lane(shifted, 0) & 63) << 4));
+  const second = v128.load(EXP_TABLE + ((<usize>i64x2.extract_lane(shifted, 1) & 63) << 4));
+  const power = v128.add<i64>(v128.shuffle<f64>(first, second, 0, 2), v128.shl<i64>(scale, 46));
+  const rest = v128.shuffle<f64>(first, second, 1, 3);
+  const square = v128.mul<f64>(r, r);
+  const low = v128.add<f64>(v128.mul<f64>(r, v128.load(EXP, 80)), v128.load(EXP, 64));
+  const top = v128.add<f64>(v128.mul<f64>(r, v128.load(EXP, 112)), v128.load(EXP, 96));
+  const q = v128.add<f64>(low, v128.mul<f64>(square, top));
+  const p = v128.add<f64>(v128.add<f64>(r, rest), v128.mul<f64>(square, q));
+  return v128.add<f64>(power, v128.mul<f64>(power, p));
+}
+
+/** 1.5 * 2^52 + n with n = x 64 / ln 2 rounded. */
+// @ts-ignore: a decorator on a function is AssemblyScript only
+@inline
+function roundedMultiple(x: v128): v128 {
+  return v128.add<f64>(v128.mul<f64>(x, v128.load(EXP)), v128.load(EXP, 16));
+}
+
+/**
+ * exp(x) for x <= 0, and exactly 0 below -498.5 ln 2: the square of the result is never subnormal. The form that
+ * responsibilities need. Error at most 1 ULP.
+ */
+// @ts-ignore: a decorator on a function is AssemblyScript only
+@inline
+export function expHalf(x: v128): v128 {
+  const shifted = roundedMultiple(x);
+  return v128.and(expFrom(x, shifted, shifted), v128.ge<f64>(x, v128.load(EXP, 128)));
 }
 
 /** exp(x) for every x: 0 below -708 (subnormal results are flushed), +Infinity above ln(max), NaN for NaN. */
 export function expAny(x: v128): v128 {
-  const inRange = v128.and(v128.ge<f64>(x, v128.load(EXP, 256)), v128.le<f64>(x, v128.load(EXP, 272)));
-  const y = v128.and(expInRange(x), inRange);
-  const over = v128.gt<f64>(x, v128.load(EXP, 272));
+  const inRange = v128.and(v128.ge<f64>(x, v128.load(EXP, 144)), v128.le<f64>(x, v128.load(EXP, 160)));
+  // Positive arguments leave one power of two to the end: 2^1024 is no double, though exp(x) may be.
+  const positive = v128.ge<f64>(x, f64x2.splat(0));
+  const shifted = roundedMultiple(x);
+  const part = expFrom(x, shifted, v128.sub<f64>(shifted, v128.and(f64x2.splat(64), positive)));
+  const y = v128.and(v128.add<f64>(part, v128.and(part, positive)), inRange);
+  const over = v128.gt<f64>(x, v128.load(EXP, 160));
   const notANumber = v128.ne<f64>(x, x);
   return v128.bitselect(x, v128.bitselect(f64x2.splat(Infinity), y, over), notANumber);
 }

@@ -2,11 +2,14 @@
 
     pip install mpmath && python scripts/minimax.py
 
-exp: exp(r) = 1 + r + r^2 q(r) on |r| <= ln(2)/2; the error is weighted by r^2/exp(r), so that it is
-     the relative error of exp that is levelled.
+exp: exp(r) = 1 + r + r^2 q(r) on |r| <= ln(2)/128; the error is weighted by r^2/exp(r), so that it is
+     the relative error of exp that is levelled. Table: 2^(j/64) as a double whose bits are lowered by j << 46, and
+     what that double lacks, relative to it.
 log: log(1+f) = f - f^2/2 + s (f^2/2 + R(s^2)) with s = f/(2+f), R(z) = 2 atanh(s)/s - 2; m = 1+f in
      [sqrt(1/2), sqrt(2)].
 """
+
+import struct
 
 from mpmath import mp, mpf, exp, log, sqrt, atanh, matrix, lu_solve, cos, pi, floor
 
@@ -54,11 +57,15 @@ def split(value, bits):
 
 
 if __name__ == "__main__":
-    h = log(mpf(2)) / 2 * mpf("1.0001")
+    h = log(mpf(2)) / 128 * mpf("1.0001")
     q = lambda r: (exp(r) - 1 - r) / r**2 if abs(r) > mpf("1e-12") else mpf(1) / 2 + r / 6
-    for degree in (8, 9):
-        c, e = remez(q, lambda r: r**2 / exp(r) + mpf("1e-30"), -h, h, degree)
-        print("exp q, degree", degree, "error", mp.nstr(e, 3), [float(x).hex() for x in c], [repr(float(x)) for x in c])
+    c, e = remez(q, lambda r: r**2 / exp(r) + mpf("1e-30"), -h, h, 3)
+    print("exp q, degree 3, error", mp.nstr(e, 3), [repr(float(x)) for x in c])
+    for j in range(64):
+        exact = mpf(2) ** (mpf(j) / 64)
+        double = float(exact)
+        bits = struct.unpack("<q", struct.pack("<d", double))[0] - (j << 46)
+        print(f"    {hex(bits)}, {hex(struct.unpack('<q', struct.pack('<d', float(exact / mpf(double) - 1)))[0] & (2**64 - 1))},")
     z1 = ((sqrt(mpf(2)) - 1) / (sqrt(mpf(2)) + 1)) ** 2 * mpf("1.0001")
     R = lambda z: 2 * atanh(sqrt(z)) / sqrt(z) - 2 if z > mpf("1e-20") else 2 * z / 3
     # R(z) = z * P(z): the error that counts is that of s * R against log.
@@ -66,4 +73,4 @@ if __name__ == "__main__":
     for degree in (5, 6):
         c, e = remez(P, lambda z: z, mpf("1e-18"), z1, degree)
         print("log P, degree", degree, "error", mp.nstr(e, 3), [repr(float(x)) for x in c])
-    print("ln2 split", split(log(mpf(2)), 21), "log2 e", repr(float(1 / log(mpf(2)))), "ln(2 pi)", repr(float(log(2 * pi))))
+    print("ln2 split", split(log(mpf(2)), 21), "64 log2 e", repr(float(64 / log(mpf(2)))), "ln(2 pi)", repr(float(log(2 * pi))))
