@@ -85,6 +85,13 @@ export class WholeData {
   }
 
   *#check(form: CovarianceForm, label: (feature: number) => string): Asking<void> {
+    const overflow = this.variance.findIndex((v) => !Number.isFinite(v));
+    if (overflow >= 0) {
+      throw new GaussmixRangeError(
+        'INVALID_VALUE',
+        `${label(overflow)}: the sum of weighted squares overflows; rescale the column or the sample weights`,
+      );
+    }
     const total = this.variance.map((v, j) => v + this.regularization[j]);
     const advice = "pass a larger `regularization`, or use covarianceType 'diag' or 'spherical'";
     const constant = total.findIndex((v) => v < SMALLEST_VARIANCE);
@@ -221,27 +228,33 @@ export class MixtureEstimator implements Estimator {
   /** Factorises; raises the diagonal of singular covariances until none is left. */
   #prepare(): void {
     const { mixture } = this;
+    const singular: number[] = [];
     while (mixture.prepare(this.#floor) > 0) {
       for (let component = 0; component < mixture.k; component++) {
         if (mixture.statusOf(component) === 0) continue;
-        const first = this.#raised[component] === 0;
-        const share = first ? FIRST_FLOOR : 16 * this.#raised[component];
+        if (this.#raised[component] === 0) singular.push(component);
+        const share = this.#raised[component] === 0 ? FIRST_FLOOR : 16 * this.#raised[component];
         // Beyond 1 the diagonal of the whole data takes over, which WholeData has found regular.
         if (share > 1) this.#setDiagonal(component);
         else this.#raise(component, share - this.#raised[component]);
         this.#raised[component] = share;
-        if (first) this.#warnRaised(component);
         if (mixture.form === 'tied') break;
       }
     }
+    if (singular.length > 0) this.#warnSingular(singular);
   }
 
-  #warnRaised(component: number): void {
+  #warnSingular(components: readonly number[]): void {
+    const list = components.join(', ');
     const which =
-      this.mixture.form === 'tied' ? 'the tied covariance' : `the covariance of component ${component}`;
+      this.mixture.form === 'tied'
+        ? 'the tied covariance'
+        : components.length === 1
+          ? `the covariance of component ${list}`
+          : `the covariances of components ${list}`;
     this.#warnings.push(
-      `iteration ${this.#iteration}: ${which} became singular; its diagonal is raised by the smallest share of the ` +
-        "feature variances that keeps it regular. Fewer components or regularization: 'auto' avoid this",
+      `iteration ${this.#iteration}: ${which} became singular; raised by the smallest share of the feature variances ` +
+        "that makes a regular one. Fewer components or regularization: 'auto' avoid this",
     );
   }
 

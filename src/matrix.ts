@@ -135,6 +135,8 @@ export interface RowSourceOptions {
   readonly name?: string | undefined;
   /** Read NaN, null and undefined as NaN; by default they are errors. */
   readonly allowMissing?: boolean | undefined;
+  /** Largest magnitude taken, 1e150 by default; variances, which are squares already, may be larger. */
+  readonly largest?: number | undefined;
   /** Names of the columns to take, in order, where the data has names: those of the model that will read them. */
   readonly columns?: readonly string[] | undefined;
 }
@@ -155,15 +157,22 @@ export function toRowSource(data: MatrixLike, options: RowSourceOptions = {}): R
   const name = options.name ?? 'data';
   const allowMissing = options.allowMissing ?? false;
   const given: unknown = data;
-  if (isTypedArray(given)) return flatSource(given, [given.length, 1], new ValueRules(name, allowMissing));
+  if (isTypedArray(given))
+    return flatSource(
+      given,
+      [given.length, 1],
+      new ValueRules(name, allowMissing, undefined, options.largest),
+    );
   if (Array.isArray(given)) {
-    const rules = new ValueRules(name, allowMissing);
+    const rules = new ValueRules(name, allowMissing, undefined, options.largest);
     const flat = given.length === 0 || !isArrayLike(given[0]);
     return flat ? flatSource(given, [given.length, 1], rules) : rowsSource(given, rules);
   }
   if (isArrowTable(given)) return arrowSource(given, name, allowMissing, options.columns);
-  if (isShaped(given)) return shapedSource(given, new ValueRules(name, allowMissing));
-  if (isMlMatrix(given)) return mlMatrixSource(given, new ValueRules(name, allowMissing));
+  if (isShaped(given))
+    return shapedSource(given, new ValueRules(name, allowMissing, undefined, options.largest));
+  if (isMlMatrix(given))
+    return mlMatrixSource(given, new ValueRules(name, allowMissing, undefined, options.largest));
   throw notAMatrix(given, name);
 }
 
@@ -203,9 +212,16 @@ class ValueRules {
   readonly name: string;
   readonly allowMissing: boolean;
   readonly columnNames: readonly string[] | undefined;
+  readonly #largest: number;
 
-  constructor(name: string, allowMissing: boolean, columnNames?: readonly string[]) {
+  constructor(
+    name: string,
+    allowMissing: boolean,
+    columnNames?: readonly string[],
+    largest: number = LARGEST,
+  ) {
     this.name = name;
+    this.#largest = largest;
     this.allowMissing = allowMissing;
     this.columnNames = columnNames;
   }
@@ -232,13 +248,14 @@ class ValueRules {
     }
     for (; i < length; i++) {
       const value = values[i];
-      if (Math.abs(value) <= LARGEST || (this.allowMissing && Number.isNaN(value))) continue;
+      if (Math.abs(value) <= this.#largest || (this.allowMissing && Number.isNaN(value))) continue;
       throw this.error(value, start + Math.floor(i / columns), i % columns);
     }
   }
 
   /** What stands for a value that is not a number up to LARGEST: NaN for one that may be missing, or an error. */
   otherwise(value: unknown, row: number, column: number): number {
+    if (typeof value === 'number' && Math.abs(value) <= this.#largest) return value;
     if (this.allowMissing && isMissing(value)) return Number.NaN;
     throw this.error(value, row, column);
   }

@@ -161,7 +161,7 @@ export function checkSymmetric(
 function readSquare(matrix: MatrixLike, d: number, label: string, target: Float64Array): void {
   const flat = isFlat(matrix) && (matrix as ArrayLike<number>).length === d * d;
   const form = flat ? { data: matrix as ArrayLike<number>, shape: [d, d] } : matrix;
-  const source = toRowSource(form, { name: label });
+  const source = toRowSource(form, { name: label, largest: Number.MAX_VALUE });
   if (source.rows !== d || source.columns !== d) {
     throw new GaussmixRangeError(
       'INVALID_PARAMETERS',

@@ -163,3 +163,19 @@ it('a component that shrinks onto one row without regularisation is floored, wit
   expectSound(model);
   expect(model.fitted!.warnings.join()).toMatch(/covariance of component 1 became singular/);
 });
+
+it('sums that overflow are refused, not turned into NaN or an endless repair', () => {
+  const data = clusters(40, 2, 2, 3).map((row) => row.map((value) => value * 1e100));
+  const sampleWeight = data.map(() => 1e120);
+  const { code, message } = codeOf(() => GaussianMixture.fit(data, { nComponents: 2, sampleWeight }));
+  expect(code).toBe('INVALID_VALUE');
+  expect(message).toMatch(/column 0: the sum of weighted squares overflows/);
+  expectSound(GaussianMixture.fit(data, { nComponents: 2 }));
+});
+
+it.each(types)('magnitudes from 1e-140 to 1e140 are fitted (%s)', (covarianceType) => {
+  for (const factor of [1e-140, 1e140]) {
+    const data = clusters(60, 2, 2, 3).map((row) => row.map((value) => value * factor));
+    expectSound(GaussianMixture.fit(data, { nComponents: 2, covarianceType }));
+  }
+});
