@@ -21,6 +21,8 @@ export interface FitCommand {
   readonly regularization: number | 'auto';
   readonly seed: number;
   readonly columns: string | undefined;
+  /** Whether the first row is the header; undefined: that is found out. */
+  readonly header: boolean | undefined;
   readonly weights: string | undefined;
   /** The column whose values divide the rows into groups, each fitted on its own. */
   readonly groupBy: string | undefined;
@@ -39,6 +41,8 @@ export interface PredictCommand {
   readonly data: string;
   readonly proba: boolean;
   readonly columns: string | undefined;
+  /** Whether the first row is the header; undefined: that is found out. */
+  readonly header: boolean | undefined;
   readonly output: string | undefined;
   readonly quiet: boolean;
 }
@@ -49,6 +53,8 @@ export interface ScoreCommand {
   readonly data: string;
   readonly samples: boolean;
   readonly columns: string | undefined;
+  /** Whether the first row is the header; undefined: that is found out. */
+  readonly header: boolean | undefined;
   readonly json: boolean;
   readonly quiet: boolean;
 }
@@ -141,6 +147,7 @@ function fitCommand(parsed: Parsed): FitCommand {
   if (groupBy === undefined && parsed.text('threads') !== undefined) {
     throw parsed.usage('--threads goes with --group-by: a single fit uses one thread');
   }
+  parsed.either('quiet', 'verbose');
   return {
     name: 'fit',
     data,
@@ -156,6 +163,7 @@ function fitCommand(parsed: Parsed): FitCommand {
         : parsed.nonNegative('regularization', 0, 'auto or '),
     seed: parsed.integer('seed', 0, 0),
     columns: parsed.text('columns'),
+    header: parsed.either('header', 'no-header'),
     weights: parsed.text('weights'),
     groupBy,
     threads: parsed.integer('threads', 1, Math.min(MOST_THREADS, availableParallelism()), MOST_THREADS),
@@ -185,6 +193,7 @@ function predictCommand(parsed: Parsed): PredictCommand {
     data,
     proba: parsed.flag('proba'),
     columns: parsed.text('columns'),
+    header: parsed.either('header', 'no-header'),
     output: parsed.text('output'),
     quiet: parsed.flag('quiet'),
   };
@@ -198,6 +207,7 @@ function scoreCommand(parsed: Parsed): ScoreCommand {
     data,
     samples: parsed.flag('samples'),
     columns: parsed.text('columns'),
+    header: parsed.either('header', 'no-header'),
     json: parsed.flag('json'),
     quiet: parsed.flag('quiet'),
   };

@@ -7,6 +7,8 @@ import { Failure, plural, quote } from './failure.ts';
 export interface Selection {
   /** As given to `--columns`; undefined: all columns. */
   readonly columns?: string | undefined;
+  /** Of `--header` and `--no-header`; undefined: the first row decides. */
+  readonly header?: boolean | undefined;
   /** As given to `--weights`. */
   readonly weights?: string | undefined;
   /** As given to `--group-by`. */
@@ -129,7 +131,9 @@ function resolveItem(
   }
   const found = header?.indexOf(item) ?? -1;
   if (found < 0) {
-    const names = header ? `: ${listNames(header)}` : ', which have no names';
+    const names = header
+      ? `: ${listNames(header)}`
+      : ` and no header: use numbers${width > 1 ? ` from 1 to ${width}` : ''}`;
     throw new Failure(
       `${option}: there is no column ${quote(item)} in ${source}; it has ${plural(width, 'column')}${names}`,
     );

@@ -30,7 +30,7 @@ export async function runFit(
   onInterrupt: (handler: () => void) => void,
 ): Promise<number> {
   const progress = new ProgressLine(command);
-  if (command.output !== undefined) await checkOutput(command.output);
+  await checkOutput(command, { DATA: command.data });
   const { table, start, startFile } = await readFitInput(command, progress);
   let interrupted = false;
   const running = launch(command, script, table, start, progress);
@@ -56,8 +56,8 @@ export interface FitInput {
 export async function readFitInput(command: FitCommand, progress: ProgressLine): Promise<FitInput> {
   const startFile = 'file' in command.init ? command.init.file : undefined;
   const start = 'file' in command.init ? await readStartFile(command.init.file) : command.init.method;
-  const { columns, weights, groupBy } = command;
-  const table = await readTable(command.data, { columns, weights, groupBy }, (bytes) =>
+  const { columns, header, weights, groupBy } = command;
+  const table = await readTable(command.data, { columns, header, weights, groupBy }, (bytes) =>
     progress.reading(command.data, bytes),
   );
   progress.clear();
@@ -125,20 +125,19 @@ export async function named<T>(
   } catch (error) {
     if (!(error instanceof GaussmixError || error instanceof Refused)) throw error;
     const message = commandLineWords(error.message, table.labels);
-    const file = ABOUT_DATA.includes(error.code) ? data : start;
+    const isAboutData = ABOUT_DATA.includes(error.code) || message.startsWith('--weights ');
+    const file = isAboutData ? data : start;
     if (file === undefined) throw new Failure(message);
     throw new Failure(`${file === '-' ? 'standard input' : file}: ${message}`);
   }
 }
 
 /** The rows for a model: columns by its names, or by position. */
-async function readFor(
-  model: GaussianMixture,
-  command: { readonly data: string; readonly columns: string | undefined; readonly quiet: boolean },
-): Promise<Table> {
+async function readFor(model: GaussianMixture, command: PredictCommand | ScoreCommand): Promise<Table> {
   const progress = new ProgressLine(command);
   const { featureNames, nFeatures } = model;
-  const selection = { columns: command.columns, model: { featureNames, nFeatures } };
+  const { columns, header } = command;
+  const selection = { columns, header, model: { featureNames, nFeatures } };
   const table = await readTable(command.data, selection, (bytes) => progress.reading(command.data, bytes));
   progress.clear();
   for (const note of table.notes) progress.note(note);
@@ -153,14 +152,13 @@ function rowsOf({ data, columns }: Table, start: number, count: number): RowBloc
 
 /** Prints the component of each row, and its probabilities if wanted. */
 export async function runPredict(command: PredictCommand): Promise<number> {
-  const { output } = command;
-  if (output !== undefined && output !== '-') await checkOutput(output);
+  await checkOutput(command, { 'MODEL.json': command.model, DATA: command.data });
   const model = await readModelFile(command.model);
   const table = await readFor(model, command);
   const k = model.nComponents;
   const header = ['label', ...(command.proba ? Array.from({ length: k }, (_, i) => `p${i}`) : [])];
   await named(command.data, table, undefined, () =>
-    withOutput(output, async (write) => {
+    withOutput(command.output, async (write) => {
       await write(`${header.join(',')}\n`);
       for (let start = 0; start < table.rows; start += BLOCK) {
         const count = Math.min(BLOCK, table.rows - start);
@@ -208,13 +206,12 @@ export async function runScore(command: ScoreCommand): Promise<number> {
 
 /** Prints random rows. */
 export async function runSample(command: SampleCommand): Promise<number> {
-  const { output } = command;
-  if (output !== undefined && output !== '-') await checkOutput(output);
+  await checkOutput(command, { 'MODEL.json': command.model });
   const model = await readModelFile(command.model);
   const { data, labels } = model.sample(command.count, { seed: command.seed });
   const names =
     model.featureNames ?? Array.from({ length: model.nFeatures }, (_, feature) => `x${feature + 1}`);
-  await withOutput(output, async (write) => {
+  await withOutput(command.output, async (write) => {
     await write(`${[...names, 'label'].map(csvCell).join(',')}\n`);
     await writeLines(write, command.count, (i) => `${data.row(i).join(',')},${labels[i]}`);
   });

@@ -35,7 +35,7 @@ export async function runFitGroups(
   onInterrupt: (handler: () => void) => void,
 ): Promise<number> {
   const progress = new ProgressLine(command);
-  if (command.output !== undefined) await checkOutput(command.output);
+  await checkOutput(command, { DATA: command.data });
   const { table, start, startFile } = await readFitInput(command, progress);
   const { names: featureNames, labels } = table;
   const groups = new RowGroups(table, table.groups as Groups);

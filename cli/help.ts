@@ -28,12 +28,16 @@ Exit codes: 0 done, 1 bad input or failure, 2 wrong usage, 130 interrupted.
 `;
 
 const DATA_HELP = `DATA is a file, or - for standard input:
-  CSV or TSV   commas, semicolons or tabs, quoted cells; a first row with text in a used column
-               is taken as the header; blank lines are skipped; numbers have a decimal point
+  CSV or TSV   commas, semicolons, tabs or |, quoted cells; a first row with text in a used column
+               is taken as the header, unless --header or --no-header says what it is; blank lines
+               and a first line such as sep=; are skipped; numbers have a decimal point
   .npy         float64 or float32, little-endian, C order, one or two dimensions
 
 COLUMNS is a list such as  eruptions,waiting  or  1,3-5 : names from the header, numbers from 1,
-ranges of numbers. A name with a comma goes in double quotes.`;
+ranges of numbers. A name with a comma goes in double quotes. Without a header there are no names.`;
+
+const HEADER_HELP = `  --header               the first row of DATA is a header, also if it is all numbers
+  --no-header            the first row of DATA is data`;
 
 const MESSAGES_HELP = `  -q, --quiet            no progress and no notes on standard error
   -h, --help             this text`;
@@ -53,15 +57,16 @@ Fits a mixture of K Gaussians and prints a summary. Log-likelihoods are in nats.
   --tolerance T          stop when the mean log-likelihood per row changes by less (1e-5)
   --regularization R     added to the diagonal of the covariances, in squared units of the data;
                          auto (default) is 1e-6 of each column's variance
-  --seed S               seed of the random numbers (0)
+  --seed S               seed of the random numbers, from 0 to 9007199254740991 (0)
   --columns COLUMNS      columns to use (all)
+${HEADER_HELP}
   --weights COLUMN       column with a weight for each row; it is no feature. The criteria and the
                          total log-likelihood count a row of weight 2 as two rows
   --group-by COLUMN      fit each group of rows on its own: those with the same value in this column,
                          text or number; it is no feature. Prints a line of JSON per group, see below
   --threads N            threads for --group-by (as many as there are cores)
   --missing error        what to do with missing cells: refuse them (the only choice in this version)
-  -o, --output FILE      save the model as JSON
+  -o, --output FILE      save the model as JSON; not to DATA itself, but to the start of --init if wanted
   --json                 print the model with its criteria as one JSON object, not a summary
   -v, --verbose          print each iteration (with --group-by: each group) on standard error
 ${MESSAGES_HELP}
@@ -88,7 +93,8 @@ Prints CSV with the header "label": the most probable component of each row, fro
 
   --proba                also the probability of each component: columns p0, p1, ...
   --columns COLUMNS      columns to use, in the model's order
-  -o, --output FILE      write to a file
+${HEADER_HELP}
+  -o, --output FILE      write to a file that is none of those read
 ${MESSAGES_HELP}
 
 Without --columns the columns are chosen by the names in the model if the header of DATA has them all,
@@ -105,6 +111,7 @@ Prints the log-likelihood of the rows under the model, in nats, and the criteria
 
   --samples              print the log-density of each row instead, as CSV with the header "log_density"
   --columns COLUMNS      columns to use, in the model's order
+${HEADER_HELP}
   --json                 print one JSON object: logLikelihood (mean per row), total, nSamples, bic, aic, icl
                          (with --samples also samples, the log-densities)
 ${MESSAGES_HELP}
@@ -122,8 +129,8 @@ Example:
 Draws N random rows and prints them as CSV: the features, then "label", the component each came from.
 
   -n, --number N         how many rows (required)
-  --seed S               seed of the random numbers (0)
-  -o, --output FILE      write to a file
+  --seed S               seed of the random numbers, from 0 to 9007199254740991 (0)
+  -o, --output FILE      write to a file that is none of those read
 ${MESSAGES_HELP}
 
 Example:

@@ -1,9 +1,9 @@
 // Where results go: standard output, or a file that appears only when it is complete.
 // Must not format anything, nor leave a temporary file behind.
-import { rmSync } from 'node:fs';
+import { fstatSync, rmSync } from 'node:fs';
 import { access, constants, type FileHandle, open, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { Failure, systemFailure } from './failure.ts';
+import { Failure, systemFailure, UsageError } from './failure.ts';
 
 /** Writes a piece of text; resolves when more may be written. */
 export type Write = (text: string) => Promise<void>;
@@ -47,15 +47,40 @@ export function writeStandardOutput(text: string): Promise<void> {
 }
 
 /**
- * Checks, before long work, that an output file can be made.
+ * Checks, before long work, that the output file of a command can be made, and is none of the files that it reads.
+ * @param inputs paths (`-` is standard input) by what the help calls them
  * @throws Failure when its folder is missing or read-only, or when it is a folder
+ * @throws UsageError when it is one of the inputs
  */
-export async function checkOutput(path: string): Promise<void> {
+export async function checkOutput(
+  { name, output: path }: { readonly name: string; readonly output: string | undefined },
+  inputs: Readonly<Record<string, string>>,
+): Promise<void> {
+  if (path === undefined || path === '-') return;
   try {
     const target = await resolveTarget(path);
     await access(target.special ? target.path : dirname(target.path), constants.W_OK);
   } catch (error) {
     throw systemFailure(`cannot write ${path}`, error);
+  }
+  const identity = await identityOf(path);
+  if (identity === undefined) return;
+  for (const [input, read] of Object.entries(inputs)) {
+    if ((await identityOf(read)) !== identity) continue;
+    throw new UsageError(`-o ${path} is the same file as ${input}, which would be lost: give another`, name);
+  }
+}
+
+/** What files are told apart by, whatever their paths; undefined where there is no file, or a device or a pipe. */
+async function identityOf(path: string): Promise<string | undefined> {
+  try {
+    const found = path === '-' ? fstatSync(0, { bigint: true }) : await stat(path, { bigint: true });
+    if (!found.isFile()) return undefined;
+    // Some file systems number no files.
+    return found.ino === 0n && path !== '-' ? await realpath(path) : `${found.dev}:${found.ino}`;
+  } catch {
+    // Whoever opens it says what is wrong.
+    return undefined;
   }
 }
 
@@ -154,5 +179,5 @@ export async function writeLines(write: Write, count: number, line: (row: number
 
 /** A cell of CSV, quoted where it must be. */
 export function csvCell(text: string): string {
-  return /[",\r\n\t;]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  return /[",\r\n\t;|]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

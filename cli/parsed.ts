@@ -11,11 +11,17 @@ const COMMON: OptionSpecs = {
   quiet: { type: 'boolean', short: 'q' },
 };
 const OUTPUT: OptionSpecs = { output: { type: 'string', short: 'o' } };
+const DATA: OptionSpecs = {
+  columns: { type: 'string' },
+  header: { type: 'boolean' },
+  'no-header': { type: 'boolean' },
+};
 
 const OPTIONS: Readonly<Record<CommandName, OptionSpecs>> = {
   fit: {
     ...COMMON,
     ...OUTPUT,
+    ...DATA,
     components: { type: 'string', short: 'k' },
     covariance: { type: 'string' },
     init: { type: 'string' },
@@ -24,7 +30,6 @@ const OPTIONS: Readonly<Record<CommandName, OptionSpecs>> = {
     tolerance: { type: 'string' },
     regularization: { type: 'string' },
     seed: { type: 'string' },
-    columns: { type: 'string' },
     weights: { type: 'string' },
     'group-by': { type: 'string' },
     threads: { type: 'string' },
@@ -32,13 +37,8 @@ const OPTIONS: Readonly<Record<CommandName, OptionSpecs>> = {
     json: { type: 'boolean' },
     verbose: { type: 'boolean', short: 'v' },
   },
-  predict: { ...COMMON, ...OUTPUT, proba: { type: 'boolean' }, columns: { type: 'string' } },
-  score: {
-    ...COMMON,
-    samples: { type: 'boolean' },
-    columns: { type: 'string' },
-    json: { type: 'boolean' },
-  },
+  predict: { ...COMMON, ...OUTPUT, ...DATA, proba: { type: 'boolean' } },
+  score: { ...COMMON, ...DATA, samples: { type: 'boolean' }, json: { type: 'boolean' } },
   sample: { ...COMMON, ...OUTPUT, number: { type: 'string', short: 'n' }, seed: { type: 'string' } },
 };
 
@@ -50,18 +50,25 @@ export class Parsed {
 
   constructor(command: CommandName, args: string[]) {
     this.#command = command;
+    const options = OPTIONS[command];
+    let parsed: ReturnType<typeof parse>;
     try {
-      const { values, positionals } = parseArgs({
-        args,
-        options: OPTIONS[command],
-        allowPositionals: true,
-        strict: true,
-      });
-      this.#values = values;
-      this.#positionals = positionals;
+      parsed = parse(withNegatives(args, options), options);
     } catch (error) {
       throw this.usage(parseMessage(error as NodeJS.ErrnoException));
     }
+    const values: Record<string, unknown> = { ...parsed.values };
+    const given = new Set<string>();
+    for (const token of parsed.tokens) {
+      if (token.kind !== 'option' || token.value === undefined) continue;
+      if (given.has(token.name)) throw this.usage(`${label(command, token.name)} is given twice`);
+      given.add(token.name);
+      // `-k=2`: parseArgs takes the sign for a part of the value.
+      const signed = token.inlineValue && !token.rawName.startsWith('--') && token.value.startsWith('=');
+      values[token.name] = signed ? token.value.slice(1) : token.value;
+    }
+    this.#values = values;
+    this.#positionals = parsed.positionals;
   }
 
   usage(message: string): UsageError {
@@ -87,6 +94,13 @@ export class Parsed {
     return this.#values[name] === true;
   }
 
+  /** Two flags that say the opposite: true for the first, false for the second, undefined for neither. */
+  either(first: string, second: string): boolean | undefined {
+    const [yes, no] = [this.flag(first), this.flag(second)];
+    if (yes && no) throw this.usage(`--${first} and --${second} contradict each other`);
+    return yes || no ? yes : undefined;
+  }
+
   text(name: string): string | undefined {
     const value = this.#values[name] as string | undefined;
     if (value === '') throw this.usage(`${label(this.#command, name)} is empty`);
@@ -107,7 +121,8 @@ export class Parsed {
     }
     const value = /^\+?\d+$/.test(text) ? Number(text) : Number.NaN;
     if (Number.isSafeInteger(value) && value >= least && value <= most) return value;
-    const range = most === Number.MAX_SAFE_INTEGER ? `>= ${least}` : `from ${least} to ${most}`;
+    const isLimited = most < Number.MAX_SAFE_INTEGER || value > most;
+    const range = isLimited ? `from ${least} to ${most}` : `>= ${least}`;
     throw this.usage(`${label(this.#command, name)} is ${quote(text)}, but must be an integer ${range}`);
   }
 
@@ -129,6 +144,24 @@ export class Parsed {
       `${label(this.#command, name)} is ${quote(text)}, but must be one of ${allowed.join(', ')}`,
     );
   }
+}
+
+function parse(args: string[], options: OptionSpecs) {
+  return parseArgs({ args, options, allowPositionals: true, strict: true, tokens: true });
+}
+
+/** `--seed -1` as `--seed=-1`: a number is a value, also where no negative one is allowed. */
+function withNegatives(args: readonly string[], options: OptionSpecs): string[] {
+  const takeValue = Object.entries(options)
+    .filter(([, { type }]) => type === 'string')
+    .flatMap(([name, { short }]) => [`--${name}`, ...(short === undefined ? [] : [`-${short}`])]);
+  const joined: string[] = [];
+  for (let i = 0; i < args.length; i++) {
+    if (args[i] === '--') return [...joined, ...args.slice(i)];
+    const isJoined = takeValue.includes(args[i]) && /^-\.?\d/.test(args[i + 1] ?? '');
+    joined.push(isJoined ? `${args[i]}=${args[++i]}` : args[i]);
+  }
+  return joined;
 }
 
 /** An option as users know it: by its letter if it has one, for `-k` and `-n` are documented so. */

@@ -4,12 +4,20 @@ import { Readable } from 'node:stream';
 import Papa from 'papaparse';
 import type { ByteSource } from './bytes.ts';
 import { cellKind, cellNumber } from './cells.ts';
-import { columnLabel, columnsArgument, hasAllNames, resolveColumns, type Selection } from './columns.ts';
+import {
+  type Columns,
+  columnLabel,
+  columnsArgument,
+  hasAllNames,
+  resolveColumns,
+  type Selection,
+} from './columns.ts';
 import { Failure, plural, quote } from './failure.ts';
 import { GroupNumbers, GrowingVector, type Table } from './table.ts';
 
-/** Tabs and semicolons hardly stand in numbers or unquoted names; commas do (1,5). So they are tried first. */
-const DELIMITERS = ['\t', ';', ','];
+/** Tabs, semicolons and bars hardly stand in numbers or unquoted names; commas do (1,5). So they are tried first. */
+const DELIMITERS = ['\t', ';', '|', ','];
+const NOT_BY_SPACES = 'columns are separated by commas, semicolons, tabs or |, not by spaces';
 /** How much text is looked at to find the delimiter, in bytes. */
 const SNIFFED_BYTES = 1 << 16;
 /** A row longer than this is an unclosed quote, not a row (in characters). */
@@ -28,11 +36,17 @@ export async function readCsv(source: ByteSource, selection: Selection): Promise
   if (first === undefined || first.trim() === '') throw new Failure(`${source.name} is empty`);
   if (first.includes('\0')) throw new Failure(`${source.name} is neither text nor a .npy file`);
   const newline = first.includes('\n') || !first.includes('\r') ? '\n' : '\r';
-  const delimiter = findDelimiter(first, newline);
-  const reader = new RowReader(source.name, selection, newline, delimiter);
-  await parseText(prepend(first, text), { newline, delimiter }, reader);
+  const [separatorLine = '', separator] = SEPARATOR_LINE.exec(first) ?? [];
+  const rest = first.slice(separatorLine.length);
+  const delimiter = separator ?? findDelimiter(rest, newline);
+  const firstLine = separator === undefined ? 1 : 2;
+  const reader = new RowReader(source.name, selection, newline, delimiter, firstLine);
+  await parseText(prepend(rest, text), { newline, delimiter }, reader);
   return reader.table();
 }
+
+/** What Excel may write, and obeys, before the first row. */
+const SEPARATOR_LINE = /^"?sep=([^"\r\n])"?(?:\r\n?|\n|$)/i;
 
 /** The text of a source: UTF-8, or UTF-16 with a byte order mark; the mark is left out. */
 async function decode(source: ByteSource): Promise<AsyncIterator<string>> {
@@ -104,6 +118,33 @@ function isBlank(row: readonly string[]): boolean {
   return row.length === 1 && row[0].trim() === '';
 }
 
+/** A name as columns have it: letters, and those before digits. */
+const NAME = /^\D*\p{L}/u;
+
+/** Whether a row is one cell of several words, as rows separated by spaces are. */
+function isSpaced(row: readonly string[]): boolean {
+  return row.length === 1 && /\S\s+\S/.test(row[0]);
+}
+
+function isMostlyText(row: readonly string[]): boolean {
+  const kinds = row.map(cellKind);
+  const count = (kind: string): number => kinds.filter((other) => other === kind).length;
+  return count('text') > count('number');
+}
+
+/** Whether cells are three or more integers in sequence, such as years, or numbers that pandas gave to columns. */
+function isCounting(cells: readonly string[]): boolean {
+  return (
+    cells.length > 2 &&
+    cells.every((cell, i) => /^\d+$/.test(cell) && (i === 0 || Number(cell) === Number(cells[i - 1]) + 1))
+  );
+}
+
+/** Those that must be numbers. */
+function usedColumns({ features, weight }: Columns): readonly number[] {
+  return weight === undefined ? features : [...features, weight];
+}
+
 /** Takes rows of cells, in order, and keeps their numbers. */
 class RowReader {
   readonly #source: string;
@@ -115,8 +156,9 @@ class RowReader {
   readonly #groups: GroupNumbers = new GroupNumbers();
   #count = 0;
   /** Of the row being read, from 1: rows may span several lines. */
-  #line = 1;
+  #line: number;
   #firstLine = 1;
+  #headerNote: string | undefined;
   #width = 0;
   #header: readonly string[] | undefined;
   #features: readonly number[] = [];
@@ -126,11 +168,12 @@ class RowReader {
   #quotes = false;
   #pending = 0;
 
-  constructor(source: string, selection: Selection, newline: string, delimiter: string) {
+  constructor(source: string, selection: Selection, newline: string, delimiter: string, line: number) {
     this.#source = source;
     this.#selection = selection;
     this.#newline = newline;
     this.#delimiter = delimiter;
+    this.#line = line;
   }
 
   /** Is told of each piece of text before its rows come. */
@@ -185,26 +228,60 @@ class RowReader {
     this.#width = row.length;
     this.#firstLine = this.#line;
     this.#header = this.#isHeader(names) ? names : undefined;
-    const columns = resolveColumns(selection, this.#source, row.length, this.#header);
+    const columns = this.#resolve(selection, names);
     this.#features = columns.features;
     this.#weight = columns.weight;
     this.#group = columns.group;
     this.#byModelNames = columns.byModelNames;
+    if (selection.header === undefined && !columns.byModelNames) {
+      this.#headerNote = this.#doubtAbout(usedColumns(columns).map((column) => names[column]));
+    }
+  }
+
+  #resolve(selection: Selection, names: readonly string[]): Columns {
+    try {
+      return resolveColumns(selection, this.#source, names.length, this.#header);
+    } catch (error) {
+      if (!(error instanceof Failure && isSpaced(names))) throw error;
+      throw new Failure(`${error.message}; ${NOT_BY_SPACES}`);
+    }
   }
 
   /** A header has text in a column that is used, or the names that are asked for. */
   #isHeader(names: readonly string[]): boolean {
-    const { model, ...own } = this.#selection;
+    const { model, header, ...own } = this.#selection;
+    if (header !== undefined) return header;
     const { columns } = own;
     if (columns === undefined && model?.featureNames && hasAllNames(names, model.featureNames)) return true;
+    const used = this.#usedOf(own, names.length);
+    if (used) return used.some((column) => cellKind(names[column]) === 'text');
+    // Columns that are no numbers need names. If they are not there either, the error must not call data names.
+    return this.#usedOf(own, names.length, names) !== undefined || isMostlyText(names);
+  }
+
+  /** The columns of numbers that are used; undefined where there are no such columns. */
+  #usedOf(selection: Selection, width: number, header?: readonly string[]): readonly number[] | undefined {
     try {
-      const { features, weight } = resolveColumns(own, this.#source, names.length);
-      const used = weight === undefined ? features : [...features, weight];
-      return used.some((column) => cellKind(names[column]) === 'text');
+      return usedColumns(resolveColumns(selection, this.#source, width, header));
     } catch {
-      // Columns that are no numbers need names; if they are not there either, that is the error to report.
-      return true;
+      return undefined;
     }
+  }
+
+  /** What to tell about a first row that may have been meant otherwise. */
+  #doubtAbout(used: readonly string[]): string | undefined {
+    const line = `line ${this.#line} of ${this.#source} is taken as`;
+    if (!this.#header) {
+      if (!isCounting(used)) return undefined;
+      return `${line} data, though it counts (${used.slice(0, 3).join(', ')}): with --header it is the header`;
+    }
+    const number = used.find((name) => cellKind(name) === 'number');
+    if (number !== undefined) {
+      return `${line} the header, though ${quote(number)} is a number: with --no-header it is data`;
+    }
+    const texts = used.filter((name) => cellKind(name) === 'text');
+    if (texts.length === 0 || texts.some((name) => NAME.test(name))) return undefined;
+    return `${line} the header, as ${quote(texts[0])} is not a number: with --no-header it is data`;
   }
 
   #weightOf(row: readonly string[], column: number): number {
@@ -227,6 +304,12 @@ class RowReader {
     const at = this.#label(column);
     switch (cellKind(cell)) {
       case 'missing': {
+        if (this.#count === 0 && column !== this.#weight && this.#isEmpty(column, block)) {
+          const others = this.#numeric(column, block);
+          const remedy =
+            others.length > 0 ? `; to leave it out: ${columnsArgument(others, this.#header)}` : '';
+          return this.#failure(`${at}: the cell is empty, as in every row so far${remedy}`);
+        }
         const spelling =
           cell.trim() === '' ? 'the cell is empty' : `${quote(cell.trim())} is a missing value`;
         return this.#failure(`${at}: ${spelling}; remove the rows with missing values, or fill them`);
@@ -245,12 +328,25 @@ class RowReader {
     if (this.#delimiter !== ',' && /^\s*[+-]?\d+,\d+\s*$/.test(cell)) {
       return '; write decimal commas as points';
     }
+    if (this.#width === 1 && isSpaced([cell])) return `; ${NOT_BY_SPACES}`;
     if (column === this.#weight) return '; weights must be numbers';
-    const numeric = this.#features.filter(
-      (feature) => feature !== column && block.every((row) => cellKind(row[feature] ?? '') !== 'text'),
-    );
+    const numeric = this.#numeric(column, block);
     if (numeric.length === 0) return '';
     return `; to use the columns of numbers: ${columnsArgument(numeric, this.#header)}`;
+  }
+
+  /** The features that may be numbers, as far as the block goes, without one that is not. */
+  #numeric(without: number, block: readonly (readonly string[])[]): readonly number[] {
+    return this.#features.filter(
+      (feature) =>
+        feature !== without &&
+        block.every((row) => cellKind(row[feature] ?? '') !== 'text') &&
+        !this.#isEmpty(feature, block),
+    );
+  }
+
+  #isEmpty(column: number, block: readonly (readonly string[])[]): boolean {
+    return block.every((row) => (row[column] ?? '').trim() === '');
   }
 
   #label(column: number): string {
@@ -271,9 +367,10 @@ class RowReader {
   }
 
   table(): Table {
+    if (this.#width === 0) throw new Failure(`${this.#source} is empty`);
     if (this.#count === 0) throw new Failure(`${this.#source} has a header, but no rows of data`);
     const { model, columns } = this.#selection;
-    const notes: string[] = [];
+    const notes = this.#headerNote === undefined ? [] : [this.#headerNote];
     const wanted = model?.featureNames;
     if (wanted && columns === undefined && this.#header && !this.#byModelNames) {
       const absent = wanted.filter((name) => !this.#header?.includes(name)).map(quote);

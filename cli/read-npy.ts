@@ -24,6 +24,7 @@ interface Header {
  * @throws Failure for other types, orders and shapes, and for files that are too short or too long
  */
 export async function readNpy(source: ByteSource, selection: Selection): Promise<Table> {
+  if (selection.header) throw new Failure(`${source.name} is a .npy file, which has no --header line`);
   const { header, dataStart } = await readHeader(source);
   const { rows, columns, bytesPerValue } = header;
   const bytes = rows * columns * bytesPerValue;
@@ -39,6 +40,7 @@ export async function readNpy(source: ByteSource, selection: Selection): Promise
   const { features, weight, group } = chosen;
   const used = [...features, weight, group].filter((column) => column !== undefined);
   checkValues(source, values, columns, used);
+  if (weight !== undefined) checkWeights(source, values, columns, weight);
   const all = features.length === columns && features.every((column, i) => column === i);
   return {
     data: all ? values : gather(values, rows, columns, features),
@@ -149,6 +151,16 @@ function checkValues(
         ? 'is nan: remove the rows with missing values, or fill them'
         : 'is not finite';
       throw new Failure(`${source.name}: a[${start / columns}, ${column}] ${what}`);
+    }
+  }
+}
+
+/** @throws Failure for the first weight that is negative */
+function checkWeights(source: ByteSource, values: Float64Array, columns: number, weight: number): void {
+  for (let start = 0; start < values.length; start += columns) {
+    const value = values[start + weight];
+    if (value < 0) {
+      throw new Failure(`${source.name}: a[${start / columns}, ${weight}]: the weight ${value} is negative`);
     }
   }
 }

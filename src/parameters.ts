@@ -176,13 +176,18 @@ function isFlat(value: unknown): boolean {
   return ArrayBuffer.isView(value) || (Array.isArray(value) && typeof value[0] === 'number');
 }
 
+/** sqrt(|a b|) without overflow: the scale of an element that belongs to variances a and b. */
+function geometricMean(a: number, b: number): number {
+  return Math.sqrt(Math.abs(a)) * Math.sqrt(Math.abs(b));
+}
+
 function symmetrise(matrix: Float64Array, d: number, label: string): void {
   for (let i = 0; i < d; i++) {
     for (let j = 0; j < i; j++) {
       const lower = matrix[i * d + j];
       const upper = matrix[j * d + i];
       // Scale of an element: the product of the standard deviations it belongs to.
-      const scale = Math.sqrt(Math.abs(matrix[i * d + i] * matrix[j * d + j]));
+      const scale = geometricMean(matrix[i * d + i], matrix[j * d + j]);
       if (Math.abs(lower - upper) > AGREEMENT * Math.max(scale, Math.abs(lower), Math.abs(upper))) {
         throw new GaussmixRangeError(
           'NOT_POSITIVE_DEFINITE',
@@ -220,7 +225,7 @@ export function narrowCovariances(
       for (let j = 0; j < d; j++) {
         const value = full[at + i * d + j];
         const wanted = expected(component, i, j);
-        const scale = Math.sqrt(Math.abs(full[at + i * d + i] * full[at + j * d + j]));
+        const scale = geometricMean(full[at + i * d + i], full[at + j * d + j]);
         if (Math.abs(value - wanted) <= AGREEMENT * scale || value === wanted) continue;
         throw new GaussmixRangeError(
           'INVALID_PARAMETERS',

@@ -35,6 +35,10 @@ describe('formats', () => {
   it.each([
     ['tabs', 'a\tb\n1\t2\n3\t4\n'],
     ['semicolons', 'a;b\n1;2\n3;4\n'],
+    ['bars', 'a|b\n1|2\n3|4\n'],
+    ['bars, with commas in names', '"a"|b\n1|2\n3|4\n'],
+    ['the delimiter that is said', 'sep=;\na;b\n1;2\n3;4\n'],
+    ['any delimiter that is said, in quotes', '\ufeff"sep=:"\r\na:b\r\n1:2\r\n3:4\r\n'],
     ['CRLF', 'a,b\r\n1,2\r\n3,4\r\n'],
     ['CR', 'a,b\r1,2\r3,4\r'],
     ['CRLF after the header only', 'a,b\r\n1,2\n3,4\n'],
@@ -188,6 +192,62 @@ describe('columns', () => {
   });
 });
 
+describe('the first row', () => {
+  const numbers = '7,8\n1,2\n3,4\n';
+
+  it('is a header, or data, where that is said', async () => {
+    expect(await read(numbers, { header: true })).toMatchObject({ rows: 2, names: ['7', '8'], notes: [] });
+    expect(await read('x,y\n1,2\n', { header: true })).toMatchObject({ names: ['x', 'y'], notes: [] });
+    expect(await read(numbers, { header: false })).toMatchObject({ rows: 3, names: undefined, notes: [] });
+    expect(await values(numbers, { header: true, columns: '8' })).toEqual([2, 4]);
+    await expect(read(numbers, { header: false, columns: '8' })).rejects.toThrow('no column "8"');
+    await expect(read('x,y\n1,2\n', { header: false })).rejects.toThrow(
+      'line 1: column 1: "x" is not a number',
+    );
+  });
+
+  it.each([
+    ['a,b\n1,2\n', undefined],
+    ['a (m),"1st"\n1,2\n', undefined],
+    ['a,\n1,2\n', undefined],
+    ['1,2\n3,4\n', undefined],
+    [
+      'a,2019\n1,2\n',
+      'line 1 of data.csv is taken as the header, though "2019" is a number: with --no-header it is data',
+    ],
+    [
+      '-,2\n1,2\n',
+      'line 1 of data.csv is taken as the header, though "2" is a number: with --no-header it is data',
+    ],
+    [
+      '\n-,1.0.0\n1,2\n',
+      'line 2 of data.csv is taken as the header, as "-" is not a number: with --no-header it is data',
+    ],
+    [
+      '2019,2020,2021\n1,2,3\n',
+      'line 1 of data.csv is taken as data, though it counts (2019, 2020, 2021): with --header it is the header',
+    ],
+  ])('%j may be meant otherwise', async (text, note) => {
+    expect((await read(text)).notes).toEqual(note === undefined ? [] : [note]);
+  });
+
+  it('is not doubted for columns that are not used, nor where it has the names of a model', async () => {
+    expect((await read('x,2019\n1,2\n', { columns: 'x' })).notes).toEqual([]);
+    const model = { featureNames: ['2019', '2020'], nFeatures: 2 };
+    expect(await read('2020,2019\n1,2\n', { model })).toMatchObject({ rows: 1, notes: [] });
+    // A name that may as well be the number in the first row.
+    expect((await read('7,8\n1,2\n', { columns: '8' })).notes).toHaveLength(1);
+  });
+
+  it('that is no header has no names', async () => {
+    await expect(read('1,2,a\n3,4,b\n', { columns: 'x' })).rejects.toThrow(
+      'no column "x" in data.csv; it has 3 columns and no header: use numbers from 1 to 3',
+    );
+    await expect(read('1,2\n3,4\n', { weights: 'w' })).rejects.toThrow('2 columns and no header');
+    await expect(read('id,x,2019\n3,4,5\n', { columns: 'y' })).rejects.toThrow('3 columns: id, x, 2019');
+  });
+});
+
 describe('defects', () => {
   it.each([
     ['a,b\n1,2\n3\n', 'data.csv, line 3: 1 cell, but line 1 has 2'],
@@ -205,6 +265,14 @@ describe('defects', () => {
     ['\n \n', 'data.csv is empty'],
     ['a,b\n', 'data.csv has a header, but no rows of data'],
     ['a\0b', 'data.csv is neither text nor a .npy file'],
+    ['sep=;\n', 'data.csv is empty'],
+    ['sep=;\n\n', 'data.csv is empty'],
+    ['sep=;\na;b\n1;2\n3\n', 'data.csv, line 4: 1 cell, but line 2 has 2'],
+    [
+      'a b\n1 2\n',
+      '"1 2" is not a number; columns are separated by commas, semicolons, tabs or |, not by spaces',
+    ],
+    ['1  2\n3  4\n', 'tabs or |, not by spaces'],
   ])('%j', async (text, message) => {
     await expect(read(text)).rejects.toThrow(message);
   });
@@ -220,6 +288,24 @@ describe('defects', () => {
     );
     await expect(read('1,2,a\n3,4,b\n')).rejects.toThrow('--columns 1-2');
     await expect(read('x 1,name,x 2\n1,a,2\n')).rejects.toThrow('--columns 1,3');
+  });
+
+  it('advises to leave an empty column out', async () => {
+    await expect(read('a,b,\n1,2,\n3,4,\n')).rejects.toThrow(
+      'line 2: column 3: the cell is empty, as in every row so far; to leave it out: --columns a,b',
+    );
+    await expect(read('1,2,\n3,4,\n')).rejects.toThrow(
+      'line 1: column 3: the cell is empty, as in every row so far; to leave it out: --columns 1-2',
+    );
+    await expect(read('a,b,c\n1,2,\n3,4,5\n')).rejects.toThrow('the cell is empty; remove the rows');
+    await expect(read('a,b,c\n1,2,3\n3,4,\n')).rejects.toThrow('the cell is empty; remove the rows');
+  });
+
+  it('says that spaces do not separate, also where columns are chosen', async () => {
+    await expect(read('x y\n1 2\n', { columns: 'x' })).rejects.toThrow(/no column "x" .*, not by spaces$/);
+    await expect(read('1 2\n3 4\n', { model: { nFeatures: 2 } })).rejects.toThrow(
+      /1 column .*, not by spaces$/,
+    );
   });
 
   it('refuses negative weights', async () => {

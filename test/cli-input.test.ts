@@ -1,6 +1,6 @@
 // Bad input and wrong usage: the exit code, and one line that names the place and helps.
 // Must not test the CSV reader in depth: cli-csv.test.ts does.
-import { mkdirSync, readdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { GaussianMixture } from 'gaussmix';
@@ -83,6 +83,21 @@ describe('data that is refused', () => {
     await refused(1, ['fit', join(modelFile, 'x.csv'), '-k', '2'], /x.csv: a part of its path is a file/);
   });
 
+  it('columns by name where there is no header', async () => {
+    const fit = ['fit', '-', '-k', '1', '--columns'];
+    const message =
+      /no column "x" in standard input; it has 2 columns and no header: use numbers from 1 to 2\n/;
+    await refused(1, [...fit, 'x'], message, '1.5,a\n2.5,b\n');
+    await refused(1, [...fit, 'x', '--no-header'], message, 'y,z\n2.5,b\n');
+    await refused(1, ['fit', '-', '-k', '1', '--columns=-x'], /no column "-x"/, '1,2\n3,4\n');
+    await refused(1, [...fit, '3'], /no column "3" .* no header/, '1,2\n3,4\n');
+    await refused(1, [...fit, 'x', '--header'], /no column "x" .* 2 columns: 1, 2\n/, '1,2\n3,4\n');
+  });
+
+  it('more random rows than fit in memory', async () => {
+    await refused(1, ['sample', modelFile, '-n', '99999999999'], /99999999999 rows .* do not fit in memory/);
+  });
+
   it('formats that it does not read', async () => {
     for (const name of ['x.parquet', 'x.arrow', 'x.feather']) {
       await refused(1, ['fit', write(name, 'PAR0'), '-k', '2'], /not available in this version/);
@@ -91,6 +106,41 @@ describe('data that is refused', () => {
     await refused(1, ['fit', '-', '-k', '2'], /is compressed/, Buffer.from([0x1f, 0x8b, 8, 0]));
     await refused(1, ['fit', '-', '-k', '2'], /zip archive/, 'PK\x03\x04');
     await refused(1, ['fit', '-', '-k', '2'], /neither text nor/, Buffer.alloc(100));
+  });
+});
+
+describe('a first row that may be meant otherwise', () => {
+  const score = ['score', modelFile, '-', '--json'];
+  const rows = '\n1,2\n3,1\n';
+
+  it.each([
+    [
+      '2019,y',
+      2,
+      'gaussmix: note: line 1 of standard input is taken as the header, though "2019" is a number:',
+    ],
+    [
+      '1.0.0,-',
+      2,
+      'gaussmix: note: line 1 of standard input is taken as the header, as "1.0.0" is not a number:',
+    ],
+    ['x,y', 2, ''],
+    ['2019,2020', 3, ''],
+  ])('%s', async (first, nSamples, note) => {
+    const { code, stdout, stderr } = await run(score, first + rows);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout).nSamples).toBe(nSamples);
+    expect(stderr).toMatch(new RegExp(`^${note}${note && ' with --no-header it is data\n'}$`));
+    expect(await run([...score, '--quiet'], first + rows)).toEqual({ code, stdout, stderr: '' });
+    const forced = await run([...score, '--header'], first + rows);
+    expect(forced).toMatchObject({ code: 0, stderr: '' });
+    expect(JSON.parse(forced.stdout).nSamples).toBe(2);
+  });
+
+  it('is refused where it must be data and is not', async () => {
+    const message = 'standard input, line 1: column 2: "y" is not a number';
+    await refused(1, [...score, '--no-header'], message, `2019,y${rows}`);
+    await refused(1, ['predict', modelFile, '-', '--no-header'], message, `2019,y${rows}`);
   });
 });
 
@@ -122,6 +172,17 @@ describe('.npy that is refused', () => {
 
   it('a CSV called .npy', async () => {
     await refused(1, ['fit', write('text.npy', '1,2\n'), '-k', '1'], /not a .npy file/);
+  });
+
+  it('weights that are negative, or all zero', async () => {
+    const fit = ['fit', '-', '-k', '1', '--weights', '2'];
+    const negative = npyBytes([1, 1, 2, 0, 3, -0.5], [3, 2]);
+    await refused(1, fit, 'standard input: a[2, 1]: the weight -0.5 is negative', negative);
+    await refused(1, fit, 'standard input: --weights is 0 for every row', npyBytes([1, 0, 2, 0], [2, 2]));
+  });
+
+  it('a header', async () => {
+    await refused(1, ['fit', '-', '-k', '1', '--header'], /has no --header line/, good);
   });
 
   it('columns that are not there', async () => {
@@ -212,24 +273,54 @@ describe('usage', () => {
       /--tolerance is "small", but must be a number >= 0/,
     ],
     [['fit', faithful, '-k', '2', '--tolerance=-1'], /--tolerance is "-1"/],
-    [['fit', faithful, '-k', '2', '--seed', '-1'], /--seed needs a value/],
-    [['fit', faithful, '-k', '2', '--seed', '9007199254740992'], /--seed is/],
+    [['fit', faithful, '-k', '2', '--tolerance', '-1'], /--tolerance is "-1", but must be a number >= 0/],
+    [['fit', faithful, '-k', '2', '--tolerance', '-.5e-3'], /--tolerance is "-.5e-3"/],
+    [['fit', faithful, '-k', '2', '--seed', '-1'], /--seed is "-1", but must be an integer >= 0/],
+    [
+      ['fit', faithful, '-k', '2', '--seed', '9007199254740993'],
+      /--seed is "9007199254740993", but must be an integer from 0 to 9007199254740991 /,
+    ],
+    [['fit', faithful, '-k', '-2'], /-k is "-2", but must be an integer >= 1/],
+    [['fit', faithful, '-k=-2'], /-k is "-2", but must be an integer >= 1/],
+    [['fit', faithful, '-k='], /-k is empty/],
+    [
+      ['fit', faithful, '-k', '--quiet'],
+      /-k needs a value \(one that starts with a dash is written -k=VALUE\)/,
+    ],
+    [['fit', faithful, '-k', '2', '--columns', '-x'], /--columns needs a value \(.* --columns=VALUE\)/],
+    [['fit', faithful, '-k', '2', '-k', '3'], /-k is given twice/],
+    [['fit', faithful, '-k', '2', '--components=2'], /-k is given twice/],
+    [['fit', faithful, '-k', '2', '--quiet', '--verbose'], /--quiet and --verbose contradict each other/],
+    [['predict', modelFile, faithful, '--header', '--no-header'], /--header and --no-header contradict/],
     [['fit', faithful, '-k', '2', '--regularization', 'none'], /must be auto or a number >= 0/],
     [
       ['fit', faithful, '-k', '2', '--missing', 'marginalize'],
       /"marginalize" is not available in this version/,
     ],
     [['fit', faithful, '-k', '2', '--missing', 'drop'], /"drop": it can only be error/],
-    [['fit', faithful, '-k', '2', '--group-by', 'g'], /unknown option --group-by/],
+    [['fit', faithful, '-k', '2', '--group', 'g'], /unknown option --group /],
     [['fit', faithful, '-k', '2', '--json=yes'], /--json does not take a value/],
     [['fit', faithful, '-k', '2', '-o', '-'], /use --json/],
     [['predict', modelFile], /DATA is missing/],
     [['predict', '-', '-'], /only one of the files can be -/],
     [['predict', modelFile, faithful, '--json'], /unknown option --json/],
     [['sample', modelFile], /-n is missing/],
-    [['sample', modelFile, '-n', '-5'], /-n needs a value/],
+    [['sample', modelFile, '-n', '-5'], /-n is "-5", but must be an integer >= 0/],
   ])('%j', async (args, message) => {
     await refused(2, args, message);
+  });
+
+  it('takes values in every form', async () => {
+    const forms = [['-n', '3'], ['-n3'], ['-n=3'], ['-qn=3'], ['--number', '3'], ['--number=3']];
+    const results = await Promise.all(forms.map((form) => run(['sample', modelFile, ...form])));
+    for (const result of results) expect(result).toEqual({ ...results[0], code: 0, stderr: '' });
+    const file = join(folder, 'equals.csv');
+    expect(await run(['sample', modelFile, '-n=3', `-o=${file}`])).toEqual({
+      code: 0,
+      stdout: '',
+      stderr: '',
+    });
+    expect(readFileSync(file, 'utf8')).toBe(results[0].stdout);
   });
 
   it('without arguments: the help, on standard error', async () => {

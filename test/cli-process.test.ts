@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import {
   chmodSync,
   existsSync,
+  linkSync,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -11,7 +12,7 @@ import {
   statSync,
   symlinkSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { GaussianMixture } from 'gaussmix';
 import { describe, expect, it } from 'vitest';
@@ -137,6 +138,45 @@ describe('output files', () => {
     expect(temporaries()).toEqual([]);
   });
 
+  describe('that are also read', () => {
+    const rows = write('rows.csv', 'x,y\n1,2\n3,1\n4,4\n2,2\n');
+    const before = readFileSync(rows);
+    const symbolic = join(folder, 'rows-symbolic.csv');
+    const hard = join(folder, 'rows-hard.csv');
+    if (!isWindows) symlinkSync(rows, symbolic);
+    linkSync(rows, hard);
+
+    const cases: [string, string[]][] = [
+      ['DATA of fit', ['fit', rows, '-k', '1', '-o', rows]],
+      ['DATA of fit --group-by', ['fit', rows, '-k', '1', '--group-by', 'x', '-o', rows]],
+      ['DATA of predict', ['predict', modelFile, rows, '-o', rows]],
+      ['by another path', ['predict', modelFile, rows, '-o', relative(process.cwd(), rows)]],
+      ['by a hard link', ['predict', modelFile, rows, '-o', hard]],
+      ['MODEL of predict', ['predict', modelFile, rows, '-o', modelFile]],
+      ['MODEL of sample', ['sample', modelFile, '-n', '2', '-o', modelFile]],
+    ];
+    if (!isWindows) cases.push(['by a link', ['predict', modelFile, rows, '-o', symbolic]]);
+
+    it.each(cases)('are refused: %s', async (_, args) => {
+      const saved = readFileSync(modelFile);
+      const { code, stdout, stderr } = await run(args);
+      expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+      expect(stderr).toMatch(
+        /^gaussmix: -o \S+ is the same file as (DATA|MODEL\.json), which would be lost: .*--help\)\n$/,
+      );
+      expect(readFileSync(rows)).toEqual(before);
+      expect(readFileSync(modelFile)).toEqual(saved);
+      expect(temporaries()).toEqual([]);
+    });
+
+    it('may be the start', async () => {
+      const file = write('again.json', JSON.stringify(model));
+      const { code } = await run(['fit', rows, '-k', '1', '--init', file, '-o', file]);
+      expect(code).toBe(0);
+      expect(JSON.parse(readFileSync(file, 'utf8')).fitted.nSamples).toBe(4);
+    });
+  });
+
   it.skipIf(isWindows)('are replaced, with their mode, also behind a link', async () => {
     const file = write('target.csv', 'before');
     chmodSync(file, 0o640);
@@ -162,6 +202,6 @@ describe('messages', () => {
       /^run 1 of 2, iteration 1, log-likelihood -\d\.\d{6} nats per row, \d+\.\d s\n/,
     );
     expect(verbose.stderr).toMatch(/run 2 of 2, iteration 2, .*, change \d\.\d\de-\d/);
-    expect((await run(['fit', faithful, '-k', '2', '--verbose', '--quiet'])).stderr).toBe('');
+    expect((await run(['fit', faithful, '-k', '2', '--quiet'])).stderr).toBe('');
   });
 });
