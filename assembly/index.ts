@@ -14,8 +14,6 @@ export {
   accumulate as gmm_accumulate,
   accumulateResponsibilities as gmm_accumulate_responsibilities,
   eStep as gmm_e_step,
-  merge as gmm_merge,
-  mStep as gmm_m_step,
 } from './em';
 export {
   assign as gmm_kmeans_assign,
@@ -28,6 +26,7 @@ export {
   statisticsCount as gmm_statistics_count,
   workspaceCount as gmm_workspace_count,
 } from './layout';
+export { merge as gmm_merge, mStep as gmm_m_step } from './m-step';
 export { expArray as gmm_exp, logArray as gmm_log } from './math';
 export { pack as gmm_pack } from './panels';
 export { prepare as gmm_prepare } from './prepare';
