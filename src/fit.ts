@@ -6,12 +6,13 @@ import { MixtureEstimator, WholeData } from './estimator.ts';
 import type { AbortSignalLike } from './gaussian-mixture.ts';
 import { givenStart, StartRows, startRowCount } from './initialization.ts';
 import { BLOCK, compiledModule, Kernel, withKernel } from './kernel.ts';
-import { featureLabel, type RowSource } from './matrix.ts';
 import type { FitSettings, IterationCallback } from './options.ts';
 import type { Parameters } from './parameters.ts';
 import { type Asking, answerFrom, ResidentRows, type RowRequest, runOn } from './passes.ts';
 import { availableThreads, WorkerPool } from './pool.ts';
 import { Random } from './random.ts';
+import type { RowSource } from './row-source.ts';
+import { featureLabel } from './value-rules.ts';
 
 /** How a fit went; the public class adds methods to it. */
 export interface FitRecord {

@@ -3,7 +3,7 @@
 import { GaussmixRangeError, GaussmixTypeError } from './errors.ts';
 import { type AsyncSettings, type FitRecord, fitRows, fitRowsAsync } from './fit.ts';
 import { BLOCK, type Kernel, withKernel } from './kernel.ts';
-import { describeValue, Matrix, type MatrixLike, type RowSource, toRowSource } from './matrix.ts';
+import { Matrix, type MatrixLike } from './matrix.ts';
 import { type ModelJSON, readModel, writeModel } from './model-json.ts';
 import {
   type AliasedFitOptions,
@@ -35,7 +35,9 @@ import {
   StatisticsStack,
   statisticsCount,
 } from './passes.ts';
+import { type RowSource, toRowSource } from './row-source.ts';
 import { sampleMixture } from './sample.ts';
+import { describeValue } from './value-rules.ts';
 
 /** What {@link GaussianMixture.fromParameters} takes: K weights, means (K, D), K covariances (D x D each). */
 export interface MixtureParameters {

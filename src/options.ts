@@ -1,7 +1,8 @@
 // The options of a fit: their types and defaults, and the one place where every value is checked.
 // Must not look at the data, nor into a given start.
 import { GaussmixRangeError, GaussmixTypeError } from './errors.ts';
-import { describeValue, type Matrix, type MatrixLike } from './matrix.ts';
+import type { Matrix, MatrixLike } from './matrix.ts';
+import { describeValue } from './value-rules.ts';
 
 /** The covariance of a component: by scikit-learn's name, or by mclust's for the same. */
 export type CovarianceType = 'full' | 'tied' | 'diag' | 'spherical' | 'VVV' | 'EEE' | 'VVI' | 'VII';

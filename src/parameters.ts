@@ -2,8 +2,10 @@
 // Must not fit, score or know about rows of data.
 import { GaussmixRangeError, GaussmixTypeError } from './errors.ts';
 import { type Kernel, withKernel } from './kernel.ts';
-import { describeValue, Matrix, type MatrixLike, toRowSource } from './matrix.ts';
+import { Matrix, type MatrixLike } from './matrix.ts';
 import type { CovarianceForm } from './options.ts';
+import { toRowSource } from './row-source.ts';
+import { describeValue } from './value-rules.ts';
 
 /** The kernel's code of a covariance form. */
 export const FORM_CODE: Readonly<Record<CovarianceForm, number>> = {

@@ -1,8 +1,8 @@
 // Passes over rows: blocks of 4,096 packed rows in kernel memory, and statistics merged along one fixed tree.
 // Must not know what the statistics are for. Only this file decides in which order partial sums meet.
 import { BLOCK, type Kernel, PANEL } from './kernel.ts';
-import type { RowSource } from './matrix.ts';
 import { KernelMixture, type Parameters } from './parameters.ts';
+import type { RowSource } from './row-source.ts';
 
 /** Rows in kernel memory, a block at a time. Addresses live until the next call. */
 export interface RowBlocks {

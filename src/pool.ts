@@ -4,9 +4,9 @@ import { workerProgram } from '../build/embedded.ts';
 import { GaussmixRangeError, GaussmixTypeError } from './errors.ts';
 import type { AbortSignalLike } from './gaussian-mixture.ts';
 import { BLOCK, type Kernel, nodeModule } from './kernel.ts';
-import type { RowSource } from './matrix.ts';
 import type { KernelMixture } from './parameters.ts';
 import { blockCount, type RowRequest, type ScoredRow } from './passes.ts';
+import type { RowSource } from './row-source.ts';
 import type { FromWorker, ToWorker } from './worker.ts';
 
 /** Doubles of a piece of the data on its way to a worker: small enough that the page answers in between. */

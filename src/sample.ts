@@ -2,10 +2,11 @@
 // Must not use the engine's logarithm or trigonometry.
 import { GaussmixRangeError, GaussmixTypeError } from './errors.ts';
 import { type Kernel, withKernel } from './kernel.ts';
-import { describeValue, Matrix } from './matrix.ts';
+import { Matrix } from './matrix.ts';
 import { checkKnownNames, checkSeed } from './options.ts';
 import type { Parameters } from './parameters.ts';
 import { Random } from './random.ts';
+import { describeValue } from './value-rules.ts';
 
 /**
  * n rows: a component by its weight, then x = m_k + L_k z with C_k = L_k L_k^T and z standard normal.

@@ -4,10 +4,10 @@ import { execFileSync } from 'node:child_process';
 import { GaussianMixture, GaussmixError } from 'gaussmix';
 import { describe, expect, it } from 'vitest';
 import { compiledModule, Kernel } from '../src/kernel.ts';
-import { toRowSource } from '../src/matrix.ts';
 import { KernelMixture } from '../src/parameters.ts';
 import { accumulateAll, ResidentRows, StatisticsStack, statisticsCount } from '../src/passes.ts';
 import { WorkerPool } from '../src/pool.ts';
+import { toRowSource } from '../src/row-source.ts';
 import { clusters, generator } from './helpers/data.ts';
 
 const types = ['full', 'tied', 'diag', 'spherical'] as const;

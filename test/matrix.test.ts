@@ -5,15 +5,9 @@ import fc from 'fast-check';
 import { MatrixTransposeView, Matrix as MlMatrix } from 'ml-matrix';
 import { describe, expect, test } from 'vitest';
 import { GaussmixError, GaussmixRangeError, GaussmixTypeError } from '../src/errors.ts';
-import {
-  type ArrowTableLike,
-  describeValue,
-  featureLabel,
-  Matrix,
-  type MatrixLike,
-  type RowSourceOptions,
-  toRowSource,
-} from '../src/matrix.ts';
+import { type ArrowTableLike, Matrix, type MatrixLike } from '../src/matrix.ts';
+import { type RowSourceOptions, toRowSource } from '../src/row-source.ts';
+import { describeValue, featureLabel } from '../src/value-rules.ts';
 
 /** All rows, read in blocks of `block` into a target that is longer than needed and full of sevens. */
 function readAll(data: unknown, block: number = 2, options?: RowSourceOptions): number[][] {
