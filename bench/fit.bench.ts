@@ -1,46 +1,49 @@
-// Time per EM iteration: this library against a careful pure-JavaScript EM, one thread, in interleaved rounds.
-// Must not claim anything: it prints a table and writes bench/results.json. Results are checked equal first.
+// Time per EM iteration: this library against a pure-JavaScript EM and the rivals of bench/compare, one thread, in
+// interleaved rounds. Results are checked equal first. Must not claim anything: it prints a table and writes JSON.
+//
+//   npm run bench -- [--quick] [FORM | N,D,K]...
+//
+// A full run writes bench/results.json; one that is quick or of some shapes only build/bench/results.json.
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
-import { Bench } from 'tinybench';
 import { MixtureEstimator, WholeData } from '../src/estimator.ts';
 import { withKernel } from '../src/kernel.ts';
-import { toRowSource } from '../src/matrix.ts';
 import { projectCovariances } from '../src/parameters.ts';
 import { ResidentRows, runOn } from '../src/passes.ts';
-import { flops, problem, SHAPES, type Shape } from './data.ts';
-import { createWorkspace, emStep } from './purejs-baseline.mjs';
+import { toRowSource } from '../src/row-source.ts';
+import { measureCeiling } from './ceiling.ts';
+import { type Contender, checkEqual, REGULARIZATION, timed } from './contender.ts';
+import { flops, type Problem, problem, SHAPES, type Shape } from './data.ts';
+import * as rivals from './rivals.ts';
 
-const ROUNDS = 5;
-const ROUND_MS = 300;
-const REGULARIZATION = 1e-6;
-
-interface Contender {
-  readonly name: string;
-  /** One EM iteration; returns the mean log-likelihood before it. */
-  readonly iterate: () => number;
-  readonly samples: number[];
-}
+const wanted = process.argv.slice(2).filter((argument) => argument !== '--quick');
+const quick = process.argv.includes('--quick');
+const ROUNDS = quick ? 2 : 5;
+const ROUND_MS = quick ? 60 : 300;
 
 interface Row {
-  readonly shape: Shape;
+  readonly shape: Pick<Shape, 'form' | 'n' | 'd' | 'k'>;
   readonly contender: string;
   readonly medianMs: number;
   readonly minimumMs: number;
   /** Half the distance between the quartiles. */
   readonly spreadMs: number;
+  readonly iterations: number;
   readonly gigaflops: number;
+  /** The best that 128-bit arithmetic reached in the same rounds. */
+  readonly ceilingGigaflops: number;
+  /** Median of this contender divided by ours. */
+  readonly ratio: number;
 }
 
-function median(sorted: readonly number[], share: number = 0.5): number {
+function quantile(sorted: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
 }
 
 /** Runs `work` with one of our estimators at the problem's start. */
-function withEstimator<T>(shape: Shape, work: (iterate: () => number, data: Float64Array) => T): T {
+function withGaussmix<T>(shape: Shape, { data, start }: Problem, work: (contender: Contender) => T): T {
   const { n, d, k, form } = shape;
-  const { data, start } = problem(shape);
   return withKernel(Number.MAX_SAFE_INTEGER, (kernel) => {
     const rows = new ResidentRows(kernel, toRowSource({ data, shape: [n, d] }));
     const whole = runOn(rows, WholeData.of(kernel, n, d, form, REGULARIZATION, String));
@@ -53,89 +56,113 @@ function withEstimator<T>(shape: Shape, work: (iterate: () => number, data: Floa
       runOn(rows, estimator.maximization());
       return logLikelihood;
     };
-    return work(iterate, data);
+    return work({
+      name: 'gaussmix',
+      round: timed('gaussmix', iterate),
+      likelihoods: (count) => Array.from({ length: count }, iterate),
+    });
   });
 }
 
-function pureJavaScript(shape: Shape, data: Float64Array): () => number {
-  const { n, d, k } = shape;
-  const { weights, means, covs } = problem(shape).start();
-  const workspace = createWorkspace(d, k);
-  return () => emStep(data, n, d, k, weights, means, covs, workspace, REGULARIZATION) / n;
-}
-
-/** Both must tell the same story before either is timed. */
-function checkEqual(ours: Contender, theirs: Contender): void {
-  for (let i = 0; i < 5; i++) {
-    const [a, b] = [ours.iterate(), theirs.iterate()];
-    if (!(Math.abs(a - b) <= 1e-9 * Math.abs(b))) {
-      throw new Error(`iteration ${i}: ${ours.name} has log-likelihood ${a}, ${theirs.name} ${b}`);
+/** Everyone who takes part at this shape, this library first. */
+function withContenders<T>(shape: Shape, work: (contenders: readonly Contender[]) => T): T {
+  const of = problem(shape);
+  return withGaussmix(shape, of, (ours) => {
+    const contenders = [ours];
+    if (shape.form === 'full') contenders.push(rivals.pureJavaScript(shape, of));
+    if (shape.npm && rivals.INSTALLED.npm) {
+      contenders.push(rivals.expectationMaximization(shape, of), rivals.gaussianMixtureModel(shape, of));
     }
-  }
+    if (!shape.scikit || !rivals.INSTALLED.scikit) return work(contenders);
+    return rivals.withScikitLearn(shape, (scikit) => work([...contenders, scikit]));
+  });
 }
 
 function measure(shape: Shape): Row[] {
-  return withEstimator(shape, (iterate, data) => {
-    const contenders: Contender[] = [{ name: 'gaussmix', iterate, samples: [] }];
-    if (shape.form === 'full') {
-      contenders.push({ name: 'pure JavaScript', iterate: pureJavaScript(shape, data), samples: [] });
-      checkEqual(contenders[0], contenders[1]);
-    }
+  return withContenders(shape, (contenders) => {
+    checkEqual(contenders);
+    const samples: number[][] = contenders.map(() => []);
+    let ceilingGigaflops = 0;
     for (let round = 0; round < ROUNDS; round++) {
-      for (const { name, iterate, samples } of contenders) {
-        const bench = new Bench({ time: ROUND_MS, iterations: 3, warmup: round === 0, retainSamples: true });
-        bench.add(name, iterate);
-        bench.runSync();
-        const { result } = bench.tasks[0];
-        if (!('latency' in result)) throw new Error(`${name}: the benchmark did not complete`);
-        samples.push(...(result.latency.samples ?? []));
-      }
+      ceilingGigaflops = Math.max(ceilingGigaflops, measureCeiling(ROUND_MS / 5));
+      contenders.forEach((contender, i) => {
+        samples[i].push(...contender.round(ROUND_MS, round === 0));
+      });
     }
-    return contenders.map(({ name, samples }) => {
-      const sorted = [...samples].sort((a, b) => a - b);
-      const medianMs = median(sorted);
+    for (const times of samples) times.sort((a, b) => a - b);
+    const { form, n, d, k } = shape;
+    return contenders.map(({ name }, i) => {
+      const medianMs = quantile(samples[i], 0.5);
       return {
-        shape,
+        shape: { form, n, d, k },
         contender: name,
         medianMs,
-        minimumMs: sorted[0],
-        spreadMs: (median(sorted, 0.75) - median(sorted, 0.25)) / 2,
+        minimumMs: samples[i][0],
+        spreadMs: (quantile(samples[i], 0.75) - quantile(samples[i], 0.25)) / 2,
+        iterations: samples[i].length,
         gigaflops: flops(shape) / medianMs / 1e6,
+        ceilingGigaflops,
+        ratio: medianMs / quantile(samples[0], 0.5),
       };
     });
   });
 }
 
+function tableRow([ours, ...others]: readonly Row[], fullMs?: number): string {
+  const { gigaflops, ceilingGigaflops } = ours;
+  const share = (100 * gigaflops) / ceilingGigaflops;
+  const { form, n, d, k } = ours.shape;
+  const ratios = others.map(
+    ({ ratio, contender, medianMs, spreadMs }) =>
+      `${ratio.toFixed(1)}x ${contender} (${medianMs.toFixed(1)} +- ${spreadMs.toFixed(1)})`,
+  );
+  if (form !== 'full' && fullMs) ratios.push(`${(fullMs / ours.medianMs).toFixed(1)}x our full`);
+  return [
+    form.padEnd(9),
+    `(${n}, ${d}, ${k})`.padEnd(17),
+    `${ours.medianMs.toFixed(2).padStart(8)} +- ${ours.spreadMs.toFixed(2).padEnd(6)}`,
+    `(${ours.minimumMs.toFixed(2)})`.padEnd(9),
+    `${gigaflops.toFixed(1).padStart(5)} GFLOP/s ${share.toFixed(0).padStart(3)} % of ${ceilingGigaflops.toFixed(1)} `,
+    ratios.join(', '),
+  ]
+    .join(' ')
+    .trimEnd();
+}
+
+const shapes = SHAPES.filter(
+  ({ form, n, d, k }) => wanted.length === 0 || wanted.includes(form) || wanted.includes(`${n},${d},${k}`),
+);
+if (shapes.length === 0) throw new Error(`no shape is ${wanted.join(' or ')}`);
+if (!rivals.INSTALLED.npm || !rivals.INSTALLED.scikit) {
+  const missing = [rivals.INSTALLED.npm ? '' : 'npm packages', rivals.INSTALLED.scikit ? '' : 'scikit-learn'];
+  console.log(`without ${missing.filter(Boolean).join(' and ')}: sh bench/compare/setup.sh installs them`);
+}
+console.log(
+  'ms per EM iteration, one thread, f64: median +- half the interquartile range (minimum), share of the',
+);
+console.log('128-bit ceiling measured in the same rounds, how many times as long others take (their ms)');
 const all: Row[] = [];
 const fullMs = new Map<string, number>();
-const wanted = process.argv.slice(2);
-console.log('ms per EM iteration, one thread, f64: median +- half the interquartile range (minimum)');
-for (const shape of SHAPES) {
-  const size = `(${shape.n}, ${shape.d}, ${shape.k})`;
-  if (wanted.length > 0 && !wanted.includes(shape.form)) continue;
-  const [ours, theirs] = measure(shape);
-  all.push(ours, ...(theirs ? [theirs] : []));
-  if (shape.form === 'full') fullMs.set(size, ours.medianMs);
-  const full = fullMs.get(size);
-  const ratio = theirs
-    ? `${(theirs.medianMs / ours.medianMs).toFixed(2)}x pure JavaScript (${theirs.medianMs.toFixed(1)} ms)`
-    : full
-      ? `${(full / ours.medianMs).toFixed(2)}x full`
-      : '';
-  console.log(
-    `${shape.form.padEnd(9)} ${size.padEnd(17)} ${ours.medianMs.toFixed(2).padStart(8)} +- ` +
-      `${ours.spreadMs.toFixed(2)} (${ours.minimumMs.toFixed(2)})  ${ours.gigaflops.toFixed(1).padStart(5)} GFLOP/s  ${ratio}`,
-  );
+for (const shape of shapes) {
+  const rows = measure(shape);
+  all.push(...rows);
+  const size = `${shape.n},${shape.d},${shape.k}`;
+  if (shape.form === 'full') fullMs.set(size, rows[0].medianMs);
+  console.log(tableRow(rows, fullMs.get(size)));
 }
+const complete = !quick && shapes.length === SHAPES.length;
 writeFileSync(
-  'bench/results.json',
+  complete ? 'bench/results.json' : 'build/bench/results.json',
   `${JSON.stringify(
     {
-      command: 'npm run bench',
+      command: ['npm run bench', ...(process.argv.length > 2 ? ['--', ...process.argv.slice(2)] : [])].join(
+        ' ',
+      ),
       cpu: cpus()[0]?.model.trim(),
       system: `${process.platform} ${process.arch}`,
       engine: `Node ${process.version}, V8 ${process.versions.v8}`,
       commit: execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim(),
+      rivals: [...rivals.versions.values()],
       rows: all,
     },
     null,
