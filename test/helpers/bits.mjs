@@ -43,4 +43,14 @@ for (const [n, d, k] of [
     }
   }
 }
+// On workers: the same bits as above, whatever their number.
+for (const workers of [1, 2, 7]) {
+  const data = rows(30000, 4, 3, 11);
+  const options = { nComponents: 3, seed: 2, maxIterations: 10 };
+  const model = await GaussianMixture.fitAsync(data, { ...options, workers });
+  if (JSON.stringify(model) !== JSON.stringify(GaussianMixture.fit(data, options))) {
+    throw new Error(`${workers} workers give other bits`);
+  }
+  hash.update(JSON.stringify(model));
+}
 console.log(hash.digest('hex'));
