@@ -51,7 +51,7 @@ function logDensityTile(
   factorsPtr: usize,
   workspacePtr: usize,
 ): void {
-  const stride = tileStride(d);
+  const stride = tileStride(form, d);
   const tileBytes = (<usize>stride) << 3;
   const panelBytes = (<usize>d) << 6;
   const rowBytes = (<usize>d) << 3;
@@ -157,7 +157,7 @@ function addTile(
   statisticsPtr: usize,
   workspacePtr: usize,
 ): void {
-  const stride = tileStride(d);
+  const stride = tileStride(form, d);
   const tileBytes = (<usize>stride) << 3;
   const rowBytes = (<usize>d) << 3;
   const scaledPtr = workspacePtr + centredOffset(k, stride);
@@ -215,8 +215,8 @@ export function accumulate(
 ): i32 {
   const bad = checkSizes(form, 4, n, d, k);
   if (bad) return bad;
-  const tile = tileRows(d);
-  const stride = tileStride(d);
+  const tile = tileRows(form, d);
+  const stride = tileStride(form, d);
   const tileBytes = (<usize>stride) << 3;
   const maximumPtr = workspacePtr + maximumOffset(k, stride);
   const rowSumPtr = workspacePtr + rowSumOffset(k, stride);
@@ -311,8 +311,8 @@ export function accumulateResponsibilities(
 ): i32 {
   const bad = checkSizes(form, 4, n, d, k);
   if (bad) return bad;
-  const tile = tileRows(d);
-  const stride = tileStride(d);
+  const tile = tileRows(form, d);
+  const stride = tileStride(form, d);
   const tileBytes = (<usize>stride) << 3;
   const roots = wantsRoots(form, d);
   let count: f64 = 0;
@@ -363,8 +363,8 @@ export function eStep(
 ): i32 {
   const bad = checkSizes(form, 3, n, d, k);
   if (bad) return bad;
-  const tile = tileRows(d);
-  const stride = tileStride(d);
+  const tile = tileRows(form, d);
+  const stride = tileStride(form, d);
   const tileBytes = (<usize>stride) << 3;
   const maximumPtr = workspacePtr + maximumOffset(k, stride);
   const rowSumPtr = workspacePtr + rowSumOffset(k, stride);

@@ -17,10 +17,12 @@ export const PANEL = 8;
 export const BLOCK = 4096;
 
 /**
- * Rows per tile, a multiple of PANEL. A tile's centred copy (D x tile doubles) must stay in the
- * 32 KiB first-level cache beside its responsibilities. Depends on D alone, so results do too.
+ * Rows per tile, a multiple of PANEL. A tile's rows, and the centred copy that FULL and TIED make of them, must stay in
+ * the 32 KiB first-level cache beside the responsibilities; longer tiles spend less on sums over lanes. Depends on
+ * form and D alone, so results do too.
  */
-export function tileRows(d: i32): i32 {
+export function tileRows(form: i32, d: i32): i32 {
+  if (form <= DIAG) return d <= 32 ? 128 : 64;
   return d <= 8 ? 128 : d <= 64 ? 64 : 32;
 }
 
@@ -28,8 +30,8 @@ export function tileRows(d: i32): i32 {
  * Doubles between rows of a tile's arrays: an odd number of cache lines, because distances that are powers of two
  * make the lines of a column compete for the same few places of the cache.
  */
-export function tileStride(d: i32): i32 {
-  return tileRows(d) + 8;
+export function tileStride(form: i32, d: i32): i32 {
+  return tileRows(form, d) + 8;
 }
 
 /** Packed lower triangle of a D x D matrix. */
@@ -69,7 +71,7 @@ export function factorsCount(form: i32, d: i32, k: i32): i32 {
 
 /** Doubles of scratch for one tile and one factorisation; see the offsets below. */
 export function workspaceCount(form: i32, d: i32, k: i32): i32 {
-  const tile = tileStride(d);
+  const tile = tileStride(form, d);
   const tileWork = k * tile + 4 * tile + 2 * d * tile + 2 * k;
   const factorWork = form <= DIAG ? 0 : 2 * d * d + 2 * d;
   const tiedWork = form == TIED ? 2 * k * d + triangle(k) + 2 * k + 8 : 0;
