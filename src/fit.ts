@@ -14,20 +14,26 @@ import { Random } from './random.ts';
 import type { RowSource } from './row-source.ts';
 import { featureLabel } from './value-rules.ts';
 
-/** How a fit went; the public class adds methods to it. */
-export interface FitRecord {
+/** How a fit went. Log-likelihoods are means per sample in nats, weighted when there are sample weights. */
+export interface Fitted {
+  /** The log-likelihood changed by less than `tolerance` in the last iteration. */
   readonly converged: boolean;
+  /** M-steps of the best run. */
   readonly iterations: number;
+  /** Of the parameters returned. */
   readonly logLikelihood: number;
+  /** At the start of each iteration of the best run. */
   readonly history: Float64Array;
   readonly nSamples: number;
+  /** Restarts that were run. */
   readonly runs: number;
+  /** Whatever a careful user should know, one sentence each. */
   readonly warnings: readonly string[];
 }
 
 export interface FitOutcome {
   readonly parameters: Parameters;
-  readonly record: FitRecord;
+  readonly record: Fitted;
 }
 
 interface Run {

@@ -1,7 +1,7 @@
 // The fitted mixture that users hold: immutable parameters, and everything that can be asked of them.
 // Must not iterate EM (fit.ts) nor check parameters itself (parameters.ts).
 import { GaussmixRangeError, GaussmixTypeError } from './errors.ts';
-import { type AsyncSettings, type FitRecord, fitRows, fitRowsAsync } from './fit.ts';
+import { type AsyncSettings, type Fitted, fitRows, fitRowsAsync } from './fit.ts';
 import { BLOCK, type Kernel, withKernel } from './kernel.ts';
 import { Matrix, type MatrixLike } from './matrix.ts';
 import { type ModelJSON, readModel, writeModel } from './model-json.ts';
@@ -94,23 +94,6 @@ function checkAsyncOptions(options: AsyncOptions): AsyncSettings {
   return { signal, timeLimitMs, workers, workerScript: script };
 }
 
-/** How a fit went. Log-likelihoods are means per sample in nats, weighted when there are sample weights. */
-export interface Fitted {
-  /** The log-likelihood changed by less than `tolerance` in the last iteration. */
-  readonly converged: boolean;
-  /** M-steps of the best run. */
-  readonly iterations: number;
-  /** Of the parameters returned. */
-  readonly logLikelihood: number;
-  /** At the start of each iteration of the best run. */
-  readonly history: Float64Array;
-  readonly nSamples: number;
-  /** Restarts that were run. */
-  readonly runs: number;
-  /** Whatever a careful user should know, one sentence each. */
-  readonly warnings: readonly string[];
-}
-
 /**
  * A Gaussian mixture, p(x) = sum_k weights_k N(x | means_k, covariances_k): immutable, made by {@link GaussianMixture.fit},
  * {@link GaussianMixture.fromParameters} or {@link GaussianMixture.fromJSON}. N samples, D features, K components.
@@ -136,7 +119,7 @@ export class GaussianMixture {
   private constructor(
     token: typeof CONSTRUCT,
     parameters: Parameters,
-    fitted?: FitRecord,
+    fitted?: Fitted,
     source?: Pick<RowSource, 'columnNames' | 'leftOut'>,
   ) {
     if (token !== CONSTRUCT) {

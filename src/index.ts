@@ -1,10 +1,10 @@
 // The public interface of the library: re-exports only.
 export { type ErrorCode, GaussmixError, GaussmixRangeError, GaussmixTypeError } from './errors.ts';
+export type { Fitted } from './fit.ts';
 export { fitMany } from './fit-many.ts';
 export {
   type AbortSignalLike,
   type AsyncOptions,
-  type Fitted,
   GaussianMixture,
   type MixtureParameters,
 } from './gaussian-mixture.ts';

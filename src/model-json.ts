@@ -1,7 +1,7 @@
 // The saved form of a model: writing it, and reading it back with every defect named.
 // Must not check the mathematics: the parameters read go through parameters.ts like any others.
 import { GaussmixRangeError, GaussmixTypeError } from './errors.ts';
-import type { FitRecord } from './fit.ts';
+import type { Fitted } from './fit.ts';
 import type { MixtureParameters } from './gaussian-mixture.ts';
 import { Matrix } from './matrix.ts';
 import { type CovarianceForm, canonicalCovarianceType } from './options.ts';
@@ -35,7 +35,7 @@ export interface ModelJSON {
 export function writeModel(
   parameters: Parameters,
   covariances: readonly Matrix[],
-  fitted?: FitRecord,
+  fitted?: Fitted,
   featureNames?: readonly string[],
 ): ModelJSON {
   const { form, k, d, weights, means } = parameters;
@@ -57,7 +57,7 @@ export function writeModel(
 
 export function readModel(json: unknown): {
   parameters: MixtureParameters;
-  fitted?: FitRecord;
+  fitted?: Fitted;
   featureNames?: string[];
 } {
   if (typeof json === 'string') {
@@ -103,7 +103,7 @@ export function readModel(json: unknown): {
   };
 }
 
-function readFitted(value: unknown): FitRecord {
+function readFitted(value: unknown): Fitted {
   if (!isObject(value)) throw bad('fitted', 'an object', value);
   const { converged, history, logLikelihood } = value;
   if (typeof converged !== 'boolean') throw bad('fitted.converged', 'true or false', converged);
