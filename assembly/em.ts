@@ -3,32 +3,20 @@
 import {
   BLOCK,
   centredOffset,
-  DIAG,
-  FULL,
   factorSize,
+  leastActive,
   maximumOffset,
   PANEL,
   rowSumOffset,
   rowWeightOffset,
-  SPHERICAL,
   scaleOffset,
-  scatterSize,
+  statisticsCount,
   TIED,
   tiedOffset,
   tileRows,
   tileStride,
   triangle,
-  whitenedOffset,
 } from './layout';
-import {
-  centre,
-  logDensityFull,
-  logDensityFull2,
-  logDensityScaled,
-  logDensityWhitened,
-  whiten,
-} from './log-density';
-import { log } from './math';
 import {
   logLikelihoodOf,
   logProbNorm,
@@ -37,73 +25,8 @@ import {
   ROOTS,
   SUMS_ONLY,
 } from './responsibilities';
-import { addDiagonalStatistics, addOuterProducts, addStatistics2, scaleRows } from './scatter';
 import { addTiedStatistics, finishTiedBlock } from './scatter-tied';
-
-/** Half log-densities [K][tile] of a tile and their maximum, into the workspace. */
-function logDensityTile(
-  form: i32,
-  panelsPtr: usize,
-  rows: i32,
-  d: i32,
-  k: i32,
-  meansPtr: usize,
-  factorsPtr: usize,
-  workspacePtr: usize,
-): void {
-  const stride = tileStride(form, d);
-  const tileBytes = (<usize>stride) << 3;
-  const panelBytes = (<usize>d) << 6;
-  const rowBytes = (<usize>d) << 3;
-  const maximumPtr = workspacePtr + maximumOffset(k, stride);
-  const centredPtr = workspacePtr + centredOffset(k, stride);
-  const whitenedPtr = workspacePtr + whitenedOffset(k, d, stride);
-  const factorBytes = (<usize>factorSize(form, d)) << 3;
-  const firstFactor = factorsPtr + ((<usize>k) << 3);
-  const referencePtr = firstFactor + factorBytes;
-  if (form == TIED) {
-    centre(panelsPtr, rows, d, referencePtr, centredPtr, tileBytes);
-    whiten(centredPtr, rows, d, tileBytes, firstFactor, whitenedPtr);
-  }
-  for (let component = 0; component < k; component++) {
-    const halfPtr = workspacePtr + <usize>component * tileBytes;
-    const constPtr = factorsPtr + ((<usize>component) << 3);
-    const meanPtr = meansPtr + <usize>component * rowBytes;
-    const factorPtr = firstFactor + <usize>component * factorBytes;
-    const first = component == 0;
-    if (form == TIED) {
-      const mu = referencePtr + rowBytes + <usize>component * rowBytes;
-      logDensityWhitened(whitenedPtr, rows, d, tileBytes, mu, constPtr, halfPtr, maximumPtr, first);
-    } else if (form == FULL && d > 2) {
-      centre(panelsPtr, rows, d, meanPtr, centredPtr, tileBytes);
-      logDensityFull(centredPtr, rows, d, tileBytes, factorPtr, constPtr, halfPtr, maximumPtr, first);
-    } else if (form == FULL && d == 2) {
-      logDensityFull2(panelsPtr, rows, meanPtr, factorPtr, constPtr, halfPtr, maximumPtr, first);
-    } else {
-      // DIAG, SPHERICAL, and FULL with one feature, whose factor is one number.
-      const scaleBytes: usize = form == SPHERICAL ? 0 : 8;
-      logDensityScaled(
-        panelsPtr,
-        rows,
-        d,
-        64,
-        panelBytes,
-        meanPtr,
-        factorPtr,
-        scaleBytes,
-        constPtr,
-        halfPtr,
-        maximumPtr,
-        first,
-      );
-    }
-  }
-}
-
-/** Whether the statistics of a form are made from square roots of responsibilities (else: from themselves). */
-function wantsRoots(form: i32, d: i32): bool {
-  return form >= TIED && d > 2;
-}
+import { addTile, checkSizes, logDensityTile, wantsRoots, weightedLogLikelihood } from './tile';
 
 /** Zeroes the responsibilities (or roots) of the padding rows n ... rows - 1. */
 function clearPadding(respPtr: usize, n: i32, rows: i32, k: i32, tileBytes: usize): void {
@@ -134,61 +57,24 @@ function applyWeights(respPtr: usize, factorPtr: usize, rows: i32, k: i32, tileB
   }
 }
 
-/** sum of v (2 max + ln rowSum) over n rows, with sample weights v. */
-function weightedLogLikelihood(maximumPtr: usize, rowSumPtr: usize, weightsPtr: usize, n: i32): f64 {
-  let sum: f64 = 0;
-  for (let row = 0; row < n; row++) {
-    const at = (<usize>row) << 3;
-    const weight = load<f64>(weightsPtr + at);
-    // A row of weight 0 counts as absent, however far away it is.
-    if (weight > 0) sum += weight * (2 * load<f64>(maximumPtr + at) + log(load<f64>(rowSumPtr + at)));
-  }
-  return sum;
-}
-
-/** Adds a tile's statistics about `means` to the statistics, from responsibilities or (wantsRoots) their roots. */
-function addTile(
-  form: i32,
-  panelsPtr: usize,
-  rows: i32,
-  d: i32,
-  k: i32,
-  meansPtr: usize,
-  statisticsPtr: usize,
-  workspacePtr: usize,
-): void {
-  const stride = tileStride(form, d);
-  const tileBytes = (<usize>stride) << 3;
-  const rowBytes = (<usize>d) << 3;
-  const scaledPtr = workspacePtr + centredOffset(k, stride);
-  const nkPtr = statisticsPtr + 16;
-  const sumXPtr = nkPtr + ((<usize>k) << 3);
-  const sumXXPtr = sumXPtr + <usize>k * rowBytes;
-  const scatterBytes: usize = form == TIED ? 0 : (<usize>scatterSize(form, d)) << 3;
+/**
+ * Adds to the last number of the statistics an estimate of a whole block's active pairs (active.ts), from its first
+ * tile: whether computing active pairs alone would pay is worth so much work and no more.
+ */
+function estimateActive(statisticsPtr: usize, form: i32, d: i32, k: i32, respPtr: usize, roots: bool): void {
+  const tile = tileRows(form, d);
+  const tileBytes = (<usize>tileStride(form, d)) << 3;
+  const least = leastActive(k);
+  let active = 0;
   for (let component = 0; component < k; component++) {
-    const respPtr = workspacePtr + <usize>component * tileBytes;
-    const meanPtr = meansPtr + <usize>component * rowBytes;
-    const nk = nkPtr + ((<usize>component) << 3);
-    const sumX = sumXPtr + <usize>component * rowBytes;
-    const sumXX = sumXXPtr + <usize>component * scatterBytes;
-    if (form <= DIAG || d == 1) {
-      addDiagonalStatistics(panelsPtr, rows, d, meanPtr, respPtr, nk, sumX, sumXX, form == SPHERICAL ? 0 : 8);
-    } else if (d == 2) {
-      addStatistics2(panelsPtr, rows, meanPtr, respPtr, nk, sumX, sumXX);
-    } else {
-      scaleRows(panelsPtr, rows, d, meanPtr, respPtr, scaledPtr, tileBytes, nk, sumX);
-      addOuterProducts(scaledPtr, rows, d, tileBytes, sumXX);
+    const row = respPtr + <usize>component * tileBytes;
+    for (let at: usize = 0, end = (<usize>tile) << 3; at < end; at += 8) {
+      const value = load<f64>(row + at);
+      if ((roots ? value * value : value) > least) active++;
     }
   }
-}
-
-/** 0, or minus the position of the bad one among form (argument 1) and n, d, k (arguments `first` and after). */
-function checkSizes(form: i32, first: i32, n: i32, d: i32, k: i32): i32 {
-  if (form < SPHERICAL || form > FULL) return -1;
-  if (n < 0 || n > BLOCK) return -first;
-  if (d < 1) return -first - 1;
-  if (k < 1) return -first - 2;
-  return 0;
+  const activePtr = statisticsPtr + ((<usize>(statisticsCount(form, d, k) - 1)) << 3);
+  store<f64>(activePtr, load<f64>(activePtr) + <f64>(active * (BLOCK / tile)));
 }
 
 /**
@@ -260,6 +146,7 @@ export function accumulate(
       count += <f64>used;
     }
     if (likelihoodOnly) continue;
+    if (start == 0 && n == BLOCK) estimateActive(statisticsPtr, form, d, k, workspacePtr, roots);
     if (pairwise) {
       const weighted = weightsPtr != 0 || used < rows;
       if (weighted) fillWeights(weightsPtr ? tileWeights : 0, rowWeightPtr, used, rows, true);

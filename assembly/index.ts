@@ -9,7 +9,14 @@ export function gmm_heap_base(): usize {
   return __heap_base;
 }
 
+export {
+  accumulateActive as gmm_accumulate_active,
+  activeBegin as gmm_active_begin,
+  activeEnd as gmm_active_end,
+  activeWorkspaceCount as gmm_active_workspace_count,
+} from './active';
 export { cholesky as gmm_cholesky, invertSymmetric as gmm_invert } from './cholesky';
+export { activeDrift as gmm_active_drift } from './drift';
 export {
   accumulate as gmm_accumulate,
   accumulateResponsibilities as gmm_accumulate_responsibilities,
@@ -21,6 +28,7 @@ export {
   sampleIndex as gmm_kmeans_sample,
 } from './kmeans';
 export {
+  activeStateBytes as gmm_active_state_bytes,
   covarianceCount as gmm_covariance_count,
   factorsCount as gmm_factors_count,
   statisticsCount as gmm_statistics_count,

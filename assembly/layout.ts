@@ -44,9 +44,9 @@ export function scatterSize(form: i32, d: i32): i32 {
   return form == SPHERICAL ? 1 : form == DIAG ? d : triangle(d);
 }
 
-/** Doubles in the statistics: sample weight, log-likelihood, nk (K), sumX (K, D), sumXX (...). */
+/** Doubles in the statistics: sample weight, log-likelihood, nk (K), sumX (K, D), sumXX (...), active pairs. */
 export function statisticsCount(form: i32, d: i32, k: i32): i32 {
-  return 2 + k + k * d + (form == TIED ? 1 : k) * scatterSize(form, d);
+  return 3 + k + k * d + (form == TIED ? 1 : k) * scatterSize(form, d);
 }
 
 /** Doubles in a covariance parameter: full (K, D, D), tied (D, D), diag (K, D), spherical (K). */
@@ -102,4 +102,36 @@ export function tiedOffset(k: i32, d: i32, tile: i32): usize {
 }
 export function whitenedOffset(k: i32, d: i32, tile: i32): usize {
   return (<usize>((k + 4 + d) * tile)) << 3;
+}
+
+// The state of a block whose active pairs alone are computed (active.ts), in bytes: row numbers by position u16[4096];
+// per panel the component its first row was sorted under u16[512]; per panel and component a distance u16[512][K or K + 1].
+export function stateLabelsOffset(): usize {
+  return BLOCK * 2;
+}
+export function stateBoundsOffset(): usize {
+  return stateLabelsOffset() + (BLOCK / PANEL) * 2;
+}
+
+/** K, made even: components are looked at in pairs. */
+export function pairStride(k: i32): i32 {
+  return (k + 1) & -2;
+}
+
+/** Bytes of a block's state, a multiple of 16. */
+export function activeStateBytes(k: i32): i32 {
+  return <i32>stateBoundsOffset() + (BLOCK / PANEL) * 2 * pairStride(k);
+}
+
+/** Most active pairs of a block that are taken: 16 per row on average, or all. */
+export function activeEntries(k: i32): i32 {
+  return min(k, 16) * BLOCK;
+}
+
+/** What gmm_accumulate_active returns where there are more. */
+export const ACTIVE_LIMIT: i32 = -4096;
+
+/** 2^-53 / K: all responsibilities of a row that are below this together cannot change a sum in [1, K]. */
+export function leastActive(k: i32): f64 {
+  return 1.1102230246251565e-16 / <f64>k;
 }

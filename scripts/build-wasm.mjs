@@ -10,15 +10,25 @@ if (error) {
   process.exit(1);
 }
 const binary = readFileSync('build/gaussmix.wasm').toString('base64');
-const { outputText } = ts.transpileModule(readFileSync('src/worker.ts', 'utf8'), {
-  compilerOptions: { target: 'ES2022', module: 'None', removeComments: true },
-});
-// No import or export is left, so that the text runs as a classic script.
-const program = outputText
-  .replace(/^export \{\};$/m, '')
-  .replace(/^"use strict";\n/, '')
-  .replace(/^Object\.defineProperty\(exports.*$/m, '');
-if (/\b(import|export)\b/.test(program)) throw new Error('src/worker.ts must not import or export values');
+// One classic script out of the worker and what it imports: imports and the word `export` go.
+const program = ['src/active.ts', 'src/worker.ts']
+  .map((file) => {
+    const { outputText } = ts.transpileModule(readFileSync(file, 'utf8'), {
+      compilerOptions: {
+        target: 'ES2022',
+        module: 'ESNext',
+        removeComments: true,
+        verbatimModuleSyntax: true,
+      },
+    });
+    return outputText
+      .replace(/^import \{ ActivePasses \} from '.\/active.ts';$/m, '')
+      .replace(/^export (\{\};)?/gm, '');
+  })
+  .join('');
+if (/\b(import|export)\b/.test(program)) {
+  throw new Error('src/worker.ts must not import anything but src/active.ts, nor that anything');
+}
 writeFileSync('build/worker.js', program.trimStart());
 writeFileSync(
   'build/embedded.ts',

@@ -2,7 +2,7 @@
 // components that collapse. Must not decide when to stop.
 import type { Estimator } from './em.ts';
 import { GaussmixRangeError } from './errors.ts';
-import type { Kernel } from './kernel.ts';
+import { BLOCK, type Kernel } from './kernel.ts';
 import type { CovarianceForm } from './options.ts';
 import { covarianceLength, KernelMixture, type Parameters } from './parameters.ts';
 import {
@@ -29,6 +29,24 @@ const EMPTY = 10 * 2 ** -52;
 const SURELY_REGULAR = 1e-11;
 /** Smallest variance whose reciprocal and square root stay finite in every product the kernel forms. */
 const SMALLEST_VARIANCE = 1e-290;
+
+/** Shares of all pairs of row and component that are active, up to which passes compute these alone (on, then off). */
+const ACTIVE_ON = 0.4;
+const ACTIVE_OFF = 0.5;
+/** Active pairs per row up to which they do: blocks take 16 on average (docs/ABI.md). */
+const ACTIVE_LIMIT = 12;
+/** Operations per row in a dense pass from which on skipping some is worth the sorting. */
+const PRUNABLE_WORK = 800;
+/** What passes over active pairs remember may take so many bytes, or a quarter of what the rows take. */
+const PRUNING_BYTES = 16 * 1024 * 1024;
+
+/** Whether passes over active pairs alone can pay, by sizes: there must be a whole block to estimate from. */
+function prunable(form: CovarianceForm, k: number, d: number, rows: number): boolean {
+  const work = form === 'full' ? k * d * d : k * d;
+  const bytesPerRow = 2 + k / 4;
+  const fits = bytesPerRow <= 2 * d || bytesPerRow * rows <= PRUNING_BYTES;
+  return rows >= BLOCK && k <= 65535 && work >= PRUNABLE_WORK && fits;
+}
 
 /** What is known of the whole data before a fit: weighted mean and variances, and what follows from them. */
 export class WholeData {
@@ -150,10 +168,12 @@ export class MixtureEstimator implements Estimator {
   #statistics: number = 0;
   #iteration: number = 0;
   #kept: Parameters | undefined;
+  readonly #mayPrune: boolean;
+  #active: boolean = false;
 
   /** Doubles that an estimator takes in kernel memory. */
   static size(kernel: Kernel, form: CovarianceForm, k: number, d: number, rows: number): number {
-    const count = 2 + k + k * d + covarianceLength(form, k, d);
+    const count = 3 + k + k * d + covarianceLength(form, k, d);
     return KernelMixture.size(kernel, form, k, d) + StatisticsStack.size(count, blockCount(rows)) + 2 * d + 8;
   }
 
@@ -165,6 +185,7 @@ export class MixtureEstimator implements Estimator {
     this.#regularization = kernel.allocate(d);
     this.#floor = kernel.allocate(d);
     this.#raised = new Float64Array(k);
+    this.#mayPrune = prunable(form, k, d, data.rows);
     kernel.view(this.#regularization, d).set(data.regularization);
     kernel.view(this.#floor, d).set(data.variance.map((v) => SINGULAR * v));
     if (form === 'spherical') kernel.f64[this.#floor / 8] = SINGULAR * meanOf(data.variance);
@@ -176,6 +197,7 @@ export class MixtureEstimator implements Estimator {
     this.#reseeded.clear();
     this.#warnings = [];
     this.#iteration = 0;
+    this.#active = false;
     this.mixture.write(parameters);
     this.#prepare();
   }
@@ -190,12 +212,29 @@ export class MixtureEstimator implements Estimator {
   }
 
   *expectation(): Asking<number> {
-    this.#statistics = yield* accumulate(this.mixture, this.#stack, false);
+    this.#statistics = yield* accumulate(this.mixture, this.#stack, false, this.#active);
+    this.#chooseActive();
     return this.#meanLogLikelihood(this.#statistics);
   }
 
   *logLikelihood(): Asking<number> {
-    return this.#meanLogLikelihood(yield* accumulate(this.mixture, this.#stack, true));
+    return this.#meanLogLikelihood(yield* accumulate(this.mixture, this.#stack, true, this.#active));
+  }
+
+  /**
+   * Whether the next pass computes active pairs alone, from how many this one had: a count, which is the same however
+   * rows are divided. Off and on lie apart, so that a fit on the edge does not change to and fro.
+   */
+  #chooseActive(): void {
+    if (!this.#mayPrune) return;
+    const { kernel, k } = this.mixture;
+    const pairs = kernel.f64[this.#statistics / 8 + this.#stack.count - 1];
+    // Dense passes count in full blocks only.
+    const rows = this.#active ? this.#data.rows : this.#data.rows - (this.#data.rows % BLOCK);
+    const perRow = pairs / rows;
+    this.#active = this.#active
+      ? perRow <= Math.min(ACTIVE_OFF * k, ACTIVE_LIMIT)
+      : perRow <= Math.min(ACTIVE_ON * k, ACTIVE_LIMIT);
   }
 
   #meanLogLikelihood(statistics: number): number {

@@ -39,6 +39,37 @@ export interface KernelExports {
     workspace: number,
     likelihoodOnly: number,
   ): number;
+  gmm_active_state_bytes(k: number): number;
+  gmm_active_workspace_count(form: number, d: number, k: number): number;
+  gmm_active_begin(state: number, k: number): void;
+  gmm_active_end(panels: number, n: number, d: number, k: number, state: number): void;
+  gmm_active_drift(
+    form: number,
+    d: number,
+    k: number,
+    referenceMeans: number,
+    referenceFactors: number,
+    means: number,
+    factors: number,
+    drift: number,
+    workspace: number,
+  ): void;
+  gmm_accumulate_active(
+    form: number,
+    panels: number,
+    weights: number,
+    n: number,
+    d: number,
+    k: number,
+    means: number,
+    factors: number,
+    statistics: number,
+    workspace: number,
+    likelihoodOnly: number,
+    state: number,
+    drift: number,
+    phase: number,
+  ): number;
   gmm_accumulate_responsibilities(
     form: number,
     panels: number,

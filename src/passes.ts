@@ -1,5 +1,6 @@
 // Passes over rows: blocks of 4,096 packed rows in kernel memory, and statistics merged along one fixed tree.
 // Must not know what the statistics are for. Only this file decides in which order partial sums meet.
+import { ActivePasses } from './active.ts';
 import { BLOCK, type Kernel, PANEL } from './kernel.ts';
 import { KernelMixture, type Parameters } from './parameters.ts';
 import type { RowSource } from './row-source.ts';
@@ -58,6 +59,7 @@ export class ResidentRows implements RowBlocks {
   readonly #kernel: Kernel;
   readonly #panels: number;
   readonly #weights: number;
+  #active: ActivePasses | undefined;
 
   /** Doubles that the rows take. */
   static size(rows: number, columns: number, weighted: boolean): number {
@@ -83,6 +85,42 @@ export class ResidentRows implements RowBlocks {
 
   weights(block: number): number {
     return this.#weights === 0 ? 0 : this.#weights + block * BLOCK * 8;
+  }
+
+  /**
+   * As {@link accumulateAll}, from active pairs (active.ts): what these passes remember stays in kernel memory above what
+   * is allocated now, for as long as the rows do.
+   */
+  accumulateActive(mixture: KernelMixture, stack: StatisticsStack, likelihoodOnly: boolean): number {
+    const { code, d, k, means, factors } = mixture;
+    const kernel = this.#kernel;
+    const { exports } = kernel;
+    const blocks = blockCount(this.rows);
+    if (!this.#active) {
+      const address = kernel.allocate(Math.ceil(ActivePasses.bytes(exports, code, d, k, blocks) / 8));
+      this.#active = new ActivePasses(exports, code, d, k, blocks, address);
+    }
+    const mark = kernel.mark();
+    const workspace = kernel.allocate(exports.gmm_active_workspace_count(code, d, k));
+    const place = { means, factors, workspace };
+    stack.clear();
+    this.#active.begin(place);
+    for (let block = 0; block < blocks; block++) {
+      this.#active.accumulate(block, this.#block(block), place, stack.push(), likelihoodOnly);
+      stack.carry();
+    }
+    this.#active.end(likelihoodOnly);
+    kernel.release(mark);
+    return stack.finish();
+  }
+
+  /** Puts rows back into their order if passes over active pairs have moved them. */
+  restoreOrder(): void {
+    this.#active?.restore((block) => this.#block(block));
+  }
+
+  #block(block: number): { panels: number; weights: number; n: number } {
+    return { panels: this.panels(block), weights: this.weights(block), n: blockRows(this.rows, block) };
   }
 
   /** Copies rows by number, row-major, to an address. */
@@ -220,6 +258,8 @@ export type RowRequest =
       readonly mixture: KernelMixture;
       readonly stack: StatisticsStack;
       readonly likelihoodOnly: boolean;
+      /** From active pairs alone (active.ts). */
+      readonly active: boolean;
     }
   /** Copies of rows by number, row-major, written to an address in kernel memory. */
   | { readonly kind: 'gather'; readonly rows: Uint32Array; readonly target: number }
@@ -242,8 +282,9 @@ export function* accumulate(
   mixture: KernelMixture,
   stack: StatisticsStack,
   likelihoodOnly: boolean,
+  active: boolean = false,
 ): Asking<number> {
-  return (yield { kind: 'accumulate', mixture, stack, likelihoodOnly }) as number;
+  return (yield { kind: 'accumulate', mixture, stack, likelihoodOnly, active }) as number;
 }
 
 /** Copies rows by number, row-major, to an address in kernel memory. */
@@ -283,6 +324,10 @@ export function runOn<T>(rows: ResidentRows, asking: Asking<T>): T {
 
 /** The answer to a question about rows in kernel memory. */
 export function answerFrom(rows: ResidentRows, request: RowRequest): unknown {
+  if (request.kind === 'accumulate' && request.active) {
+    return rows.accumulateActive(request.mixture, request.stack, request.likelihoodOnly);
+  }
+  if (request.kind !== 'pause') rows.restoreOrder();
   switch (request.kind) {
     case 'accumulate':
       return accumulateAll(request.mixture, rows, request.stack, request.likelihoodOnly);

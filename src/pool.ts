@@ -291,8 +291,8 @@ export class WorkerPool {
     if (request.kind === 'pause') return undefined;
     if (request.kind === 'gather') return this.#gather(request.rows, request.target, kernel);
     if (request.kind === 'worst') return this.#worst(request.mixture, request.count);
-    const { mixture, stack, likelihoodOnly } = request;
-    const question = { kind: 'accumulate', ...parametersOf(mixture), likelihoodOnly } as const;
+    const { mixture, stack, likelihoodOnly, active } = request;
+    const question = { kind: 'accumulate', ...parametersOf(mixture), likelihoodOnly, active } as const;
     const answers = await Promise.all(this.ranges.map((range) => range.ask(question)));
     stack.clear();
     for (const answer of answers) {

@@ -1,5 +1,7 @@
 // The program of a worker: it owns a range of blocks of rows and answers questions about them with the kernel.
-// Must not import anything: it is embedded in the library as text and started from there, in Node and in browsers.
+// Must not import anything but active.ts: both are embedded in the library as one text and started from there, in Node
+// and in browsers.
+import { ActivePasses } from './active.ts';
 
 /** What the library sends. Pointers never travel: each side has its own memory. */
 export type ToWorker =
@@ -27,6 +29,7 @@ export type ToWorker =
       readonly means: Float64Array;
       readonly factors: Float64Array;
       readonly likelihoodOnly: boolean;
+      readonly active: boolean;
     }
   | { readonly kind: 'gather'; readonly id: number; readonly rows: Uint32Array }
   | {
@@ -46,13 +49,13 @@ export type FromWorker =
   | { readonly id: number; readonly worst: readonly { readonly row: number; readonly value: number }[] }
   | { readonly id: number; readonly error: string };
 
-interface Exports {
-  readonly memory: WebAssembly.Memory;
+type ActiveExports = ConstructorParameters<typeof ActivePasses>[0];
+
+interface Exports extends ActiveExports {
   gmm_heap_base(): number;
-  gmm_statistics_count(form: number, d: number, k: number): number;
   gmm_workspace_count(form: number, d: number, k: number): number;
   gmm_pack(rows: number, n: number, d: number, panels: number): void;
-  gmm_accumulate(...values: number[]): number;
+  gmm_active_workspace_count(form: number, d: number, k: number): number;
   gmm_e_step(...values: number[]): number;
   gmm_merge(target: number, source: number, count: number): void;
 }
@@ -74,6 +77,7 @@ declare const parentPort: (Port & { on(name: string, listener: (data: ToWorker) 
   let panels = 0;
   let weights = 0;
   let scratch = 0;
+  let passes: ActivePasses | undefined;
 
   const align = (address: number): number => Math.ceil(address / 16) * 16;
   const f64 = (): Float64Array => new Float64Array(kernel.memory.buffer);
@@ -107,11 +111,14 @@ declare const parentPort: (Port & { on(name: string, listener: (data: ToWorker) 
   function place(
     message: { form: number; k: number; means: Float64Array; factors: Float64Array },
     doubles: number,
+    active: boolean = false,
   ) {
     const means = scratch;
     const factors = align(means + message.means.byteLength);
     const workspace = align(factors + message.factors.byteLength);
-    const rest = align(workspace + kernel.gmm_workspace_count(message.form, columns, message.k) * 8);
+    const { gmm_active_workspace_count, gmm_workspace_count } = kernel;
+    const workspaceCount = active ? gmm_active_workspace_count : gmm_workspace_count;
+    const rest = align(workspace + workspaceCount(message.form, columns, message.k) * 8);
     reserve(rest + doubles * 8);
     const view = f64();
     view.set(message.means, means / 8);
@@ -124,35 +131,58 @@ declare const parentPort: (Port & { on(name: string, listener: (data: ToWorker) 
   const blockPanels = (block: number): number => panels + block * BLOCK * columns * 8;
   const blockWeights = (block: number): number => (weights === 0 ? 0 : weights + block * BLOCK * 8);
 
+  const rowsOf = (block: number) => ({
+    panels: blockPanels(block),
+    weights: blockWeights(block),
+    n: blockRows(block),
+  });
+
+  /** Other passes than those over active pairs find rows in their own order. */
+  function restoreOrder(): void {
+    passes?.restore(rowsOf);
+  }
+
   /** Sums over the largest aligned subtrees of blocks that this range holds, left to right. */
   function accumulate(message: Extract<ToWorker, { kind: 'accumulate' }>): {
     sizes: number[];
     data: Float64Array;
   } {
-    const { form, k } = message;
+    const { form, k, likelihoodOnly, active } = message;
     const count = kernel.gmm_statistics_count(form, columns, k);
     const slotDoubles = count + (count & 1);
     const depth = 2 * (34 - Math.clz32(blockCount()));
-    const { means, factors, workspace, rest } = place(message, slotDoubles * depth);
+    if (active && !passes) {
+      // What is remembered from pass to pass stays behind the rows.
+      const bytes = ActivePasses.bytes(kernel, form, columns, k, blockCount());
+      reserve(scratch + bytes);
+      passes = new ActivePasses(kernel, form, columns, k, blockCount(), scratch);
+      scratch = align(scratch + bytes);
+    }
+    const placed = place(message, slotDoubles * depth, active);
+    const { means, factors, workspace, rest } = placed;
     const entries: { start: number; size: number }[] = [];
     const view = f64();
+    if (active) passes?.begin(placed);
+    else restoreOrder();
     for (let block = 0; block < blockCount(); block++) {
       const slot = rest + entries.length * slotDoubles * 8;
       view.fill(0, slot / 8, slot / 8 + count);
-      const only = message.likelihoodOnly ? 1 : 0;
-      kernel.gmm_accumulate(
-        form,
-        blockPanels(block),
-        blockWeights(block),
-        blockRows(block),
-        columns,
-        k,
-        means,
-        factors,
-        slot,
-        workspace,
-        only,
-      );
+      if (active) passes?.accumulate(block, rowsOf(block), placed, slot, likelihoodOnly);
+      else {
+        kernel.gmm_accumulate(
+          form,
+          blockPanels(block),
+          blockWeights(block),
+          blockRows(block),
+          columns,
+          k,
+          means,
+          factors,
+          slot,
+          workspace,
+          likelihoodOnly ? 1 : 0,
+        );
+      }
       entries.push({ start: firstBlock + block, size: 1 });
       for (;;) {
         const top = entries[entries.length - 1];
@@ -164,6 +194,7 @@ declare const parentPort: (Port & { on(name: string, listener: (data: ToWorker) 
         below.size *= 2;
       }
     }
+    if (active) passes?.end(likelihoodOnly);
     const data = new Float64Array(entries.length * count);
     for (let i = 0; i < entries.length; i++) {
       const slot = rest / 8 + i * slotDoubles;
@@ -173,6 +204,7 @@ declare const parentPort: (Port & { on(name: string, listener: (data: ToWorker) 
   }
 
   function gather(numbers: Uint32Array): Float64Array {
+    restoreOrder();
     const view = f64();
     const data = new Float64Array(numbers.length * columns);
     for (let i = 0; i < numbers.length; i++) {
@@ -185,6 +217,7 @@ declare const parentPort: (Port & { on(name: string, listener: (data: ToWorker) 
 
   function worst(message: Extract<ToWorker, { kind: 'worst' }>): { row: number; value: number }[] {
     const { form, k, count } = message;
+    restoreOrder();
     const { means, factors, workspace, rest } = place(message, BLOCK);
     const view = f64();
     const lowest: { row: number; value: number }[] = [];

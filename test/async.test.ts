@@ -56,7 +56,7 @@ async function statistics(disturb?: (pool: WorkerPool) => void): Promise<Float64
   mixture.prepare();
   const count = statisticsCount(mixture);
   const stack = new StatisticsStack(kernel, count, 8);
-  const request = { kind: 'accumulate', mixture, stack, likelihoodOnly: false } as const;
+  const request = { kind: 'accumulate', mixture, stack, likelihoodOnly: false, active: false } as const;
   if (!disturb) {
     const resident = new ResidentRows(kernel, source);
     return kernel.copy(accumulateAll(mixture, resident, stack, false), count);

@@ -214,7 +214,10 @@ export function accumulate(mixture: Mixture, x: Rows, sampleWeight?: Vector): St
   return result;
 }
 
-/** The statistics as the kernel lays them out: sum v, log-likelihood, nk (K), sumX (K, D), sumXX by form. */
+/**
+ * The statistics as the kernel lays them out: sum v, log-likelihood, nk (K), sumX (K, D), sumXX by form, active pairs.
+ * These are counted in full blocks only, and not here.
+ */
 export function flatten(form: Form, s: Statistics): Vector {
   const flat = [s.sampleWeight, s.logLikelihood, ...s.nk, ...s.sumX.flat()];
   if (form === TIED) {
@@ -223,7 +226,7 @@ export function flatten(form: Form, s: Statistics): Vector {
     for (const matrix of s.sumXX) {
       for (let i = 0; i < d; i++) for (let j = 0; j < d; j++) total[i][j] += matrix[i][j];
     }
-    return [...flat, ...lowerTriangle(total)];
+    return [...flat, ...lowerTriangle(total), 0];
   }
   for (const matrix of s.sumXX) {
     const diagonal = matrix.map((row, i) => row[i]);
@@ -231,6 +234,7 @@ export function flatten(form: Form, s: Statistics): Vector {
     else if (form === DIAG) flat.push(...diagonal);
     else flat.push(diagonal.reduce((sum, value) => sum + value, 0));
   }
+  flat.push(0);
   return flat;
 }
 
@@ -254,7 +258,7 @@ export function mStep(
   const sumX = mixture.means.map((_, component) =>
     statistics.slice(2 + k + component * d, 2 + k + (component + 1) * d),
   );
-  const sumXX = statistics.slice(2 + k + k * d);
+  const sumXX = statistics.slice(2 + k + k * d, -1);
   const status: Vector = nk.map((count) => (count > minimumCount ? 0 : 1));
   const weights = nk.map((count) => count / total);
   const delta = sumX.map((sum, component) =>

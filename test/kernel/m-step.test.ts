@@ -58,7 +58,7 @@ function runMStep(
 function covarianceScale(mixture: Mixture, statistics: Vector, regularization: Vector): number {
   const k = mixture.means.length;
   const d = mixture.means[0].length;
-  const scatter = statistics.slice(2 + k + k * d).map(Math.abs);
+  const scatter = statistics.slice(2 + k + k * d, -1).map(Math.abs);
   const smallest = Math.min(...statistics.slice(2, 2 + k).filter((count) => count > 0));
   return Math.max(...scatter) / smallest + Math.max(...regularization);
 }
