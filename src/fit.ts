@@ -72,7 +72,7 @@ export interface AsyncSettings {
 export async function fitRowsAsync(
   source: RowSource,
   settings: FitSettings,
-  { signal, timeLimitMs, workers = availableThreads(), workerScript }: AsyncSettings,
+  { signal, timeLimitMs, workers, workerScript }: AsyncSettings,
 ): Promise<FitOutcome> {
   signal?.throwIfAborted();
   const kernel = new Kernel(compiledModule());
@@ -82,11 +82,12 @@ export async function fitRowsAsync(
     return settings.onIteration?.(progress) === false || late ? false : undefined;
   };
   const steps = fitSteps(kernel, source, { ...settings, onIteration });
-  if (workers === 0) {
+  const threads = workers ?? (await availableThreads());
+  if (threads === 0) {
     const rows = new ResidentRows(kernel, source, settings.sampleWeight);
     return drive(steps, signal, (request) => nextTurn().then(() => answerFrom(rows, request)));
   }
-  const pool = await openPool(source, settings.sampleWeight, workers, workerScript, signal);
+  const pool = await openPool(source, settings.sampleWeight, threads, workerScript, signal);
   const stop = (): void => pool.close();
   signal?.addEventListener('abort', stop);
   try {

@@ -285,12 +285,31 @@ function compile(bytes: BufferSource): WebAssembly.Module {
   try {
     return new WebAssembly.Module(bytes);
   } catch (cause) {
+    const { message } = cause as Error;
+    const need = 'It needs SIMD: Node >= 16.4, Chromium >= 114, Firefox >= 89, Safari >= 16.4';
     throw new GaussmixTypeError(
       'KERNEL_UNAVAILABLE',
-      `the WebAssembly kernel could not be compiled (${(cause as Error).message}). It needs SIMD (Node >= 16.4, any ` +
-        "browser since 2023) and, under a content security policy, script-src 'wasm-unsafe-eval'",
+      `the WebAssembly kernel could not be compiled (${message}). ${remedy(message) ?? need}`,
     );
   }
+}
+
+/** What to do where the host forbids what the engine could do, by the words of its error. */
+function remedy(message: string): string | undefined {
+  if (/content security policy|\bCSP\b/i.test(message)) {
+    return "The page's content security policy forbids WebAssembly: add 'wasm-unsafe-eval' to its script-src";
+  }
+  if (/disallowed by embedder/.test(message)) {
+    return (
+      'This runtime compiles no WebAssembly at run time: import the module gaussmix/gaussmix.wasm and `await ' +
+      "initialize(module)` first (edge runtimes), or add 'wasm-unsafe-eval' to script-src (older browsers)"
+    );
+  }
+  // Chromium before 114, for all modules over 4 kB.
+  if (/disallowed on the main thread/.test(message)) {
+    return 'This browser has the kernel run in workers only: fit in a Web Worker, or use Chromium 114 or later';
+  }
+  return undefined;
 }
 
 function checked(module: WebAssembly.Module): WebAssembly.Module {
@@ -333,17 +352,19 @@ export type KernelSource = ArrayBuffer | ArrayBufferView | object | string;
  * await initialize();
  */
 export async function initialize(source?: KernelSource): Promise<void> {
-  let module: WebAssembly.Module;
   try {
-    module = await moduleFrom(source);
+    const module = await moduleFrom(source);
+    if (module === compiled) return;
+    compiled = checked(module);
   } catch (cause) {
+    if (cause instanceof GaussmixTypeError) throw cause;
+    const { message } = cause as Error;
+    const help = remedy(message);
     throw new GaussmixTypeError(
       'KERNEL_UNAVAILABLE',
-      `the kernel could not be loaded: ${(cause as Error).message}`,
+      `the kernel could not be loaded: ${message}${help === undefined ? '' : `. ${help}`}`,
     );
   }
-  if (module === compiled) return;
-  compiled = checked(module);
   small = undefined;
   large = undefined;
 }

@@ -40,15 +40,21 @@ async function nodeWorkerClass(): Promise<NodeWorkerClass | undefined> {
   const { process } = globalThis as { process?: { versions?: { node?: string } } };
   if (!process?.versions?.node) return undefined;
   const name = 'node:worker_threads';
-  const threads =
-    nodeModule<{ Worker: NodeWorkerClass }>(name) ??
-    // Node before 20.16 has no getBuiltinModule.
-    ((await import(/* @vite-ignore */ /* webpackIgnore: true */ name)) as { Worker: NodeWorkerClass });
-  return threads.Worker;
+  try {
+    const threads =
+      nodeModule<{ Worker: NodeWorkerClass }>(name) ??
+      // Node before 20.16 has no getBuiltinModule.
+      ((await import(/* @vite-ignore */ /* webpackIgnore: true */ name)) as { Worker: NodeWorkerClass });
+    return threads.Worker;
+  } catch {
+    // A host that only looks like Node, as edge runtimes do.
+    return undefined;
+  }
 }
 
-/** How many threads the machine runs at once. */
-export function availableThreads(): number {
+/** How many threads the machine runs at once; 0 where the host has no workers. */
+export async function availableThreads(): Promise<number> {
+  if (typeof Worker !== 'function' && !(await nodeWorkerClass())) return 0;
   const os = nodeModule<{ availableParallelism(): number }>('node:os');
   const { navigator } = globalThis as { navigator?: { hardwareConcurrency?: number } };
   return os?.availableParallelism() ?? navigator?.hardwareConcurrency ?? 1;

@@ -260,15 +260,12 @@ declare const parentPort: (Port & { on(name: string, listener: (data: ToWorker) 
     }
   }
 
-  const scope = globalThis as unknown as Port & {
-    onmessage: ((event: { data: ToWorker }) => void) | null;
-    importScripts?: unknown;
-    WorkerGlobalScope?: unknown;
-  };
-  if (typeof scope.postMessage === 'function') {
-    scope.onmessage = (event) => answer(event.data, scope);
-  } else if (typeof parentPort !== 'undefined') {
+  // The port first: threads of Bun and Deno have the functions of a Web Worker beside it, and Bun's do not answer.
+  if (typeof parentPort !== 'undefined') {
     const port = parentPort;
     port.on('message', (message) => answer(message, port));
+  } else {
+    const scope = globalThis as unknown as Port & { onmessage: (event: { data: ToWorker }) => void };
+    scope.onmessage = (event) => answer(event.data, scope);
   }
 })();

@@ -4,7 +4,8 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
-import { installNode, NODE_VERSIONS, supported } from '../scripts/engines.mjs';
+import { findRuntime, NODES } from '../scripts/runtimes.mjs';
+import { leftOut } from './helpers/left-out.ts';
 
 const script = fileURLToPath(new URL('./helpers/bits.mjs', import.meta.url));
 const fixture = new URL('./fixtures/bits.json', import.meta.url);
@@ -20,12 +21,9 @@ it('this engine gives the bits of the repository', () => {
   expect(bits).toBe(JSON.parse(readFileSync(fixture, 'utf8')).sha256);
 });
 
-if (!supported) {
-  console.warn('engines.test.ts: other versions of Node are left out, they are installed on Linux x64 only');
-}
-
-it.runIf(supported).each(NODE_VERSIONS)('Node %s gives the same bits', (version) => {
-  const node = installNode(version);
-  expect(execFileSync(node, ['--version'], { encoding: 'utf8' })).toMatch(new RegExp(`^v${version}\\.`));
-  expect(bitsOn(node)).toBe(JSON.parse(readFileSync(fixture, 'utf8')).sha256);
+it.for(NODES)('%s gives the same bits', (name, context) => {
+  const node = findRuntime(name);
+  if (node.missing !== undefined) return leftOut(context, node.missing);
+  expect(execFileSync(node.executable, ['--version'], { encoding: 'utf8' }).trim()).toBe(`v${node.version}`);
+  expect(bitsOn(node.executable)).toBe(JSON.parse(readFileSync(fixture, 'utf8')).sha256);
 });

@@ -16,9 +16,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { installPacked } from './helpers/packed.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 let folder = '';
+let tarball = '';
 
 const program = `
 const data = [[1, 2.1], [1.2, 1.9], [0.9, 2], [7.8, 8.1], [8.1, 7.9], [8, 8.3]];
@@ -32,11 +34,7 @@ function run(command: string, args: string[], cwd: string = folder): string {
 
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'gaussmix-package-'));
-  const [{ filename }] = JSON.parse(
-    run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], root),
-  );
-  writeFileSync(join(folder, 'package.json'), '{ "name": "user", "private": true }');
-  run('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', join(folder, filename)]);
+  tarball = installPacked(folder);
 });
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -169,11 +167,10 @@ await initialize(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0])).catch((error) =>
 
   it('is clean for publint and are-the-types-wrong', () => {
     run('npx', ['--no-install', 'publint', '--strict'], root);
-    const [tarball] = readdirSync(folder).filter((name) => name.endsWith('.tgz'));
     const wrong = [
       '--no-install',
       'attw',
-      join(folder, tarball),
+      tarball,
       '--exclude-entrypoints',
       './gaussmix.wasm',
       './worker.js',

@@ -1,3 +1,0 @@
-export const NODE_VERSIONS: readonly number[];
-export const supported: boolean;
-export function installNode(version: number): string;
