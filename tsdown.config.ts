@@ -7,6 +7,8 @@ const library: UserConfig = {
   platform: 'neutral',
   // Comments go, names and lines stay: stack traces remain readable.
   minify: { compress: true, mangle: false, codegen: { removeWhitespace: false } },
+  // JSDoc is in the declarations; the annotations for bundlers stay.
+  outputOptions: { comments: { jsdoc: false, legal: true, annotation: true } },
   target: 'es2022',
   dts: true,
   deps: { alwaysBundle: ['@assemblyscript/loader'] },

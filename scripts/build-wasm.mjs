@@ -23,7 +23,8 @@ const program = ['src/active.ts', 'src/worker.ts']
     });
     return outputText
       .replace(/^import \{ ActivePasses \} from '.\/active.ts';$/m, '')
-      .replace(/^export (\{\};)?/gm, '');
+      .replace(/^export (\{\};)?/gm, '')
+      .replace(/^ +/gm, '');
   })
   .join('');
 if (/\b(import|export)\b/.test(program)) {

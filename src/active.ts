@@ -9,7 +9,7 @@ const PRUNE = 2;
 const TOO_MANY = -4096;
 const BLOCK_PANELS = 512;
 
-interface ActiveExports {
+interface ActiveKernel {
   readonly memory: WebAssembly.Memory;
   gmm_statistics_count(form: number, d: number, k: number): number;
   gmm_factors_count(form: number, d: number, k: number): number;
@@ -51,7 +51,7 @@ interface ActiveMixture {
  * is remembered here (the order rows lie in, their distances from the components) only saves time, and can be lost.
  */
 export class ActivePasses {
-  readonly #exports: ActiveExports;
+  readonly #kernel: ActiveKernel;
   readonly #form: number;
   readonly #d: number;
   readonly #k: number;
@@ -68,33 +68,33 @@ export class ActivePasses {
   #excess: number = 0;
 
   /** Bytes that the passes take in kernel memory. */
-  static bytes(exports: ActiveExports, form: number, d: number, k: number, blocks: number): number {
-    const factors = exports.gmm_factors_count(form, d, k);
-    return blocks * exports.gmm_active_state_bytes(k) + 8 * (k * d + factors + 3 * (k + 1) + 6);
+  static bytes(kernel: ActiveKernel, form: number, d: number, k: number, blocks: number): number {
+    const factors = kernel.gmm_factors_count(form, d, k);
+    return blocks * kernel.gmm_active_state_bytes(k) + 8 * (k * d + factors + 3 * (k + 1) + 6);
   }
 
   /** @param address of as many bytes as {@link bytes} says, a multiple of 16 */
-  constructor(exports: ActiveExports, form: number, d: number, k: number, blocks: number, address: number) {
-    this.#exports = exports;
+  constructor(kernel: ActiveKernel, form: number, d: number, k: number, blocks: number, address: number) {
+    this.#kernel = kernel;
     this.#form = form;
     this.#d = d;
     this.#k = k;
     this.#blocks = blocks;
     this.#state = address;
-    this.#means = address + blocks * exports.gmm_active_state_bytes(k);
+    this.#means = address + blocks * kernel.gmm_active_state_bytes(k);
     this.#factors = this.#means + 8 * k * d;
-    this.#drift = 16 * Math.ceil((this.#factors + 8 * exports.gmm_factors_count(form, d, k)) / 16);
-    for (let block = 0; block < blocks; block++) exports.gmm_active_begin(this.#stateOf(block), k);
+    this.#drift = 16 * Math.ceil((this.#factors + 8 * kernel.gmm_factors_count(form, d, k)) / 16);
+    for (let block = 0; block < blocks; block++) kernel.gmm_active_begin(this.#stateOf(block), k);
   }
 
   #stateOf(block: number): number {
-    return this.#state + block * this.#exports.gmm_active_state_bytes(this.#k);
+    return this.#state + block * this.#kernel.gmm_active_state_bytes(this.#k);
   }
 
   /** Before the blocks of a pass. */
   begin({ means, factors, workspace }: ActiveMixture): void {
-    const exports = this.#exports;
-    const { memory, gmm_factors_count, gmm_active_drift } = exports;
+    const kernel = this.#kernel;
+    const { memory, gmm_factors_count, gmm_active_drift } = kernel;
     this.#wasted = 0;
     this.#moved = true;
     if (this.#phase === BOUND) {
@@ -125,10 +125,10 @@ export class ActivePasses {
     statistics: number,
     likelihoodOnly: boolean,
   ): void {
-    const exports = this.#exports;
+    const kernel = this.#kernel;
     const state = this.#stateOf(block);
     const only = likelihoodOnly ? 1 : 0;
-    const wasted = exports.gmm_accumulate_active(
+    const wasted = kernel.gmm_accumulate_active(
       this.#form,
       panels,
       weights,
@@ -150,8 +150,8 @@ export class ActivePasses {
       return;
     }
     // Dense passes go through rows in their own order.
-    exports.gmm_active_end(panels, n, this.#d, this.#k, state);
-    exports.gmm_accumulate(
+    kernel.gmm_active_end(panels, n, this.#d, this.#k, state);
+    kernel.gmm_accumulate(
       this.#form,
       panels,
       weights,
@@ -164,8 +164,8 @@ export class ActivePasses {
       workspace,
       only,
     );
-    const count = exports.gmm_statistics_count(this.#form, this.#d, this.#k);
-    new Float64Array(exports.memory.buffer)[statistics / 8 + count - 1] = n * this.#k;
+    const count = kernel.gmm_statistics_count(this.#form, this.#d, this.#k);
+    new Float64Array(kernel.memory.buffer)[statistics / 8 + count - 1] = n * this.#k;
     this.#wasted += BLOCK_PANELS * this.#k;
   }
 
@@ -191,7 +191,7 @@ export class ActivePasses {
     if (!this.#moved) return;
     for (let block = 0; block < this.#blocks; block++) {
       const { panels, n } = rowsOf(block);
-      this.#exports.gmm_active_end(panels, n, this.#d, this.#k, this.#stateOf(block));
+      this.#kernel.gmm_active_end(panels, n, this.#d, this.#k, this.#stateOf(block));
     }
     this.#moved = false;
     this.#phase = SORT;

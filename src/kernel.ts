@@ -274,7 +274,7 @@ function largeKernel(): Kernel {
 
 /** The compiled kernel, for instances of one's own and for workers. */
 export function compiledModule(): WebAssembly.Module {
-  compiled ??= checked(compile(decodeBase64(binary)));
+  compiled ??= checked(compile(embeddedBinary()));
   return compiled;
 }
 
@@ -328,8 +328,9 @@ function checked(module: WebAssembly.Module): WebAssembly.Module {
   return module;
 }
 
-function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
-  const characters = atob(text);
+/** The binary in this file. The one place that names it: minifiers put a copy of the text at each. */
+function embeddedBinary(): Uint8Array<ArrayBuffer> {
+  const characters = atob(binary);
   const bytes = new Uint8Array(characters.length);
   for (let i = 0; i < bytes.length; i++) bytes[i] = characters.charCodeAt(i);
   return bytes;
@@ -370,7 +371,7 @@ export async function initialize(source?: KernelSource): Promise<void> {
 }
 
 async function moduleFrom(source?: KernelSource): Promise<WebAssembly.Module> {
-  if (source === undefined) return compiled ?? WebAssembly.compile(decodeBase64(binary));
+  if (source === undefined) return compiled ?? WebAssembly.compile(embeddedBinary());
   if (source instanceof WebAssembly.Module) return source;
   const fetched = typeof source === 'string' || source instanceof URL ? await load(String(source)) : source;
   if (typeof Response !== 'undefined' && fetched instanceof Response) {

@@ -75,8 +75,13 @@ async function threadStarter(script: string | undefined): Promise<StartThread> {
   return (events) => startWebThread(script, events);
 }
 
+/** The worker's program behind a line of its host's. The one place that names it: minifiers put a copy at each. */
+function program(before: string = ''): string {
+  return before + workerProgram;
+}
+
 function startNodeThread(NodeClass: NodeWorkerClass, events: ThreadEvents): Thread {
-  const worker = new NodeClass(`const { parentPort } = require('node:worker_threads');\n${workerProgram}`, {
+  const worker = new NodeClass(program("const { parentPort } = require('node:worker_threads');\n"), {
     eval: true,
     // Not the arguments of this process: --input-type=module would make a module of the program.
     execArgv: [],
@@ -97,7 +102,7 @@ function startNodeThread(NodeClass: NodeWorkerClass, events: ThreadEvents): Thre
 }
 
 function startWebThread(script: string | undefined, events: ThreadEvents): Thread {
-  const address = script ?? URL.createObjectURL(new Blob([workerProgram], { type: 'text/javascript' }));
+  const address = script ?? URL.createObjectURL(new Blob([program()], { type: 'text/javascript' }));
   const worker = new Worker(address);
   worker.onmessage = ({ data }: { data: FromWorker }) => events.message(data);
   worker.onerror = (event) => events.failure(event.message || 'the worker script could not be started');

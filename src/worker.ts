@@ -49,9 +49,9 @@ export type FromWorker =
   | { readonly id: number; readonly worst: readonly { readonly row: number; readonly value: number }[] }
   | { readonly id: number; readonly error: string };
 
-type ActiveExports = ConstructorParameters<typeof ActivePasses>[0];
+type ActiveKernel = ConstructorParameters<typeof ActivePasses>[0];
 
-interface Exports extends ActiveExports {
+interface Exports extends ActiveKernel {
   gmm_heap_base(): number;
   gmm_workspace_count(form: number, d: number, k: number): number;
   gmm_pack(rows: number, n: number, d: number, panels: number): void;
