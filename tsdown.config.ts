@@ -10,6 +10,7 @@ const library: UserConfig = {
   // JSDoc is in the declarations; the annotations for bundlers stay.
   outputOptions: { comments: { jsdoc: false, legal: true, annotation: true } },
   target: 'es2022',
+  hash: false,
   dts: true,
   deps: { alwaysBundle: ['@assemblyscript/loader'] },
   copy: ['build/gaussmix.wasm', 'build/worker.js'],

@@ -1,7 +1,9 @@
-// Compiles assembly/ to build/gaussmix.wasm (and .wat, to be read in review) and writes build/embedded.ts, which holds
-// the binary and the worker's program as text.
+// Compiles assembly/ to build/gaussmix.wasm (and .wat, to be read in review) and writes what is embedded in the library:
+// build/embedded.ts, the binary and the program of the workers that hold rows; build/jobs.ts, the program of those that
+// do jobs. build/worker.js holds both programs, for pages that must load workers from a file.
 import { readFileSync, writeFileSync } from 'node:fs';
 import asc from 'assemblyscript/asc';
+import { build } from 'esbuild';
 import ts from 'typescript';
 
 const { error, stderr } = await asc.main(['--config', 'asconfig.json', '--target', 'release']);
@@ -30,7 +32,6 @@ const program = ['src/active.ts', 'src/worker.ts']
 if (/\b(import|export)\b/.test(program)) {
   throw new Error('src/worker.ts must not import anything but src/active.ts, nor that anything');
 }
-writeFileSync('build/worker.js', program.trimStart());
 writeFileSync(
   'build/embedded.ts',
   `// Made by scripts/build-wasm.mjs from assembly/ and src/worker.ts.
@@ -39,3 +40,31 @@ export const binary: string =
 export const workerProgram: string = ${JSON.stringify(program)};
 `,
 );
+
+// The library itself, without the binary (workers are sent the compiled module) and without workers of its own.
+const { outputFiles } = await build({
+  entryPoints: ['src/job-worker.ts'],
+  bundle: true,
+  write: false,
+  format: 'iife',
+  target: 'es2022',
+  minify: true,
+  legalComments: 'none',
+  plugins: [
+    {
+      name: 'no-texts',
+      setup({ onLoad }) {
+        const contents = "export const binary = '', workerProgram = '', jobProgram = '';";
+        onLoad({ filter: /build.(embedded|jobs)\.ts$/ }, () => ({ contents, loader: 'ts' }));
+      },
+    },
+  ],
+});
+const [{ text: jobProgram }] = outputFiles;
+writeFileSync(
+  'build/jobs.ts',
+  `// Made by scripts/build-wasm.mjs from src/job-worker.ts.
+export const jobProgram: string = ${JSON.stringify(jobProgram)};
+`,
+);
+writeFileSync('build/worker.js', `${program.trimStart()}\n${jobProgram}`);

@@ -1,9 +1,24 @@
 // Many small fits with the same options.
 // Must not differ from fitting one by one in any bit.
-import { GaussmixError, GaussmixRangeError, GaussmixTypeError } from './errors.ts';
-import { GaussianMixture } from './gaussian-mixture.ts';
+import { GaussmixTypeError } from './errors.ts';
+import {
+  ASYNC_OPTIONS,
+  type AsyncOptions,
+  checkAsyncOptions,
+  GaussianMixture,
+  modelOf,
+  withOwnStart,
+} from './gaussian-mixture.ts';
+import { runJobs } from './job-pool.ts';
+import { type DataSet, ofDataSet } from './jobs.ts';
 import type { MatrixLike } from './matrix.ts';
-import type { AliasedFitOptions, FitOptions } from './options.ts';
+import { type AliasedFitOptions, type FitOptions, type Start, validateFitOptions } from './options.ts';
+import { checkMeans, checkSymmetric } from './parameters.ts';
+import { toRowSource } from './row-source.ts';
+
+/** Data sets go to workers together until they have so many values, or are so many. */
+const BATCH_DOUBLES = 32768;
+const BATCH_SETS = 128;
 
 /**
  * Fits one mixture to each of many data sets, all with the same options and seed: the models that
@@ -27,16 +42,116 @@ export function fitMany(
     try {
       models.push(GaussianMixture.fit(data, options));
     } catch (error) {
-      throw named(error, models.length);
+      throw ofDataSet(error, models.length);
     }
   }
   return models;
 }
 
-function named(error: unknown, index: number): unknown {
-  if (!(error instanceof GaussmixError)) return error;
-  const message = `data set ${index}: ${error.message}`;
-  return error instanceof TypeError
-    ? new GaussmixTypeError(error.code, message)
-    : new GaussmixRangeError(error.code, message);
+/** Options of {@link fitManyAsync}: those of a fit but `onIteration`, and where it runs. */
+export type FitManyAsyncOptions = (
+  | Omit<FitOptions, 'onIteration'>
+  | (Omit<AliasedFitOptions, 'onIteration'> & { readonly nComponents?: undefined })
+) &
+  Omit<AsyncOptions, 'timeLimitMs'>;
+
+/**
+ * As {@link fitMany}, on all cores: the same models, bit for bit, each data set fitted by one of several workers. For
+ * one large data set use {@link GaussianMixture.fitAsync}, which divides its rows.
+ *
+ * @param datasets any iterable of matrices; each is read when a worker has room for it
+ * @param options those of `fit` but `onIteration`, and `workers` (as many as the machine runs at once; 0: none, on the
+ * calling thread), `signal`, `workerScript`: see {@link AsyncOptions}
+ * @returns a promise of the models in the order of the data sets; rejected with the signal's reason on abort
+ * @throws (rejects with) GaussmixError for the first data set that cannot be fitted, as `fitMany` does, and
+ * KERNEL_UNAVAILABLE where workers cannot be started
+ * @example
+ * import { fitManyAsync } from 'gaussmix';
+ * const sensors = Array.from({ length: 100 }, (_, i) => [1, 1.2, 0.9, 8, 8.3, 7.9 + i / 100]);
+ * const models = await fitManyAsync(sensors, { nComponents: 2, workers: 2 });
+ * console.log(models.length);
+ */
+export async function fitManyAsync(
+  datasets: Iterable<MatrixLike>,
+  options: FitManyAsyncOptions,
+): Promise<GaussianMixture[]> {
+  const own = withOwnStart(options as FitOptions & AsyncOptions);
+  const where = checkAsyncOptions(own);
+  for (const name of ['onIteration', 'timeLimitMs'] as const) {
+    if (own[name] === undefined) continue;
+    throw new GaussmixTypeError('INVALID_OPTION', `fitManyAsync takes no ${name}; \`signal\` stops it`);
+  }
+  const models: GaussianMixture[] = [];
+  const sent: Map<number, readonly DataSet[]> = new Map();
+  await runJobs('fitDataSets', undefined, batches(datasets, own, sent), where, (batch, outcomes) => {
+    const sets = sent.get(batch) as readonly DataSet[];
+    sent.delete(batch);
+    for (const [i, { parameters, record }] of outcomes.entries()) {
+      models[sets[i].index] = modelOf(parameters, record, sets[i].names);
+    }
+  });
+  return models;
+}
+
+/** The data sets in batches worth a message to another thread. They are kept in `sent` by the number of the batch. */
+function* batches(
+  datasets: Iterable<MatrixLike>,
+  options: FitOptions,
+  sent: Map<number, readonly DataSet[]>,
+): Generator<readonly DataSet[]> {
+  let portable: FitOptions | undefined;
+  let batch: DataSet[] = [];
+  let doubles = 0;
+  let index = 0;
+  let number = 0;
+  const take = (): readonly DataSet[] => {
+    const full = batch;
+    sent.set(number++, full);
+    batch = [];
+    doubles = 0;
+    return full;
+  };
+  for (const data of datasets) {
+    try {
+      portable ??= withPortableStart(options);
+      batch.push(readDataSet(data, portable, index));
+    } catch (error) {
+      // Those before it first: one of them may fail too.
+      if (batch.length > 0) yield take();
+      throw ofDataSet(error, index);
+    }
+    doubles += batch[batch.length - 1].data.length;
+    index++;
+    if (doubles >= BATCH_DOUBLES || batch.length === BATCH_SETS) yield take();
+  }
+  if (batch.length > 0) yield take();
+}
+
+function readDataSet(matrix: MatrixLike, options: FitOptions, index: number): DataSet {
+  const source = toRowSource(matrix);
+  const { rows, columns, columnNames, leftOut } = source;
+  const names = { ...(columnNames && { columnNames }), ...(leftOut && { leftOut }) };
+  const settings = validateFitOptions(options, rows, ASYNC_OPTIONS);
+  const data = new Float64Array(rows * columns);
+  source.read(0, rows, data);
+  return { index, settings, names, shape: [rows, columns], data };
+}
+
+/** Options whose start, if there is one, is of plain arrays: any matrix of another library could not be cloned. */
+function withPortableStart(options: FitOptions): FitOptions {
+  const { initialization } = options;
+  if (typeof initialization !== 'object') return options;
+  const name = 'initialization';
+  const { k, d, means } = checkMeans(initialization.means, `${name}.means`);
+  const matrices = (given: Start['covariances'], what: string): Float64Array[] | undefined => {
+    const all = given && checkSymmetric(given, k, d, `${name}.${what}`);
+    return all && Array.from({ length: k }, (_, i) => all.subarray(i * d * d, (i + 1) * d * d));
+  };
+  const start: Start = {
+    weights: initialization.weights && Array.from(initialization.weights),
+    means: { data: means, shape: [k, d] },
+    covariances: matrices(initialization.covariances, 'covariances'),
+    precisions: matrices(initialization.precisions, 'precisions'),
+  };
+  return { ...options, initialization: start };
 }

@@ -9,9 +9,10 @@ import { BLOCK, compiledModule, Kernel, withKernel } from './kernel.ts';
 import type { FitSettings, IterationCallback } from './options.ts';
 import type { Parameters } from './parameters.ts';
 import { type Asking, answerFrom, ResidentRows, type RowRequest, runOn } from './passes.ts';
-import { availableThreads, WorkerPool } from './pool.ts';
+import { WorkerPool } from './pool.ts';
 import { Random } from './random.ts';
 import type { RowSource } from './row-source.ts';
+import { availableThreads } from './threads.ts';
 import { featureLabel } from './value-rules.ts';
 
 /** How a fit went. Log-likelihoods are means per sample in nats, weighted when there are sample weights. */
@@ -123,7 +124,7 @@ async function drive<T>(
 }
 
 /** Resolves after the host has done what was waiting. */
-function nextTurn(): Promise<void> {
+export function nextTurn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));
 }
 

@@ -66,11 +66,12 @@ export interface AsyncOptions {
   readonly workerScript?: string | { readonly href: string };
 }
 
-const ASYNC_OPTIONS = ['signal', 'timeLimitMs', 'workers', 'workerScript'];
-/** Held by this file alone: nobody else can construct a model unchecked. */
+export const ASYNC_OPTIONS: readonly string[] = ['signal', 'timeLimitMs', 'workers', 'workerScript'];
+type ColumnNames = Pick<RowSource, 'columnNames' | 'leftOut'>;
+/** Held by this file alone: no user can construct a model unchecked. */
 const CONSTRUCT: unique symbol = Symbol('construct');
 
-function checkAsyncOptions(options: AsyncOptions): AsyncSettings {
+export function checkAsyncOptions(options: AsyncOptions): AsyncSettings {
   const { signal, timeLimitMs, workers, workerScript } = options;
   const refuse = (name: string, value: unknown, allowed: string): GaussmixTypeError =>
     new GaussmixTypeError('INVALID_OPTION', `${name} is ${describeValue(value)}; it must be ${allowed}`);
@@ -93,6 +94,12 @@ function checkAsyncOptions(options: AsyncOptions): AsyncSettings {
   const script = typeof workerScript === 'object' ? workerScript.href : workerScript;
   return { signal, timeLimitMs, workers, workerScript: script };
 }
+
+/** For the files of this library: a model of parameters that a fit has estimated. */
+export let modelOf: (parameters: Parameters, record: Fitted, names: ColumnNames) => GaussianMixture;
+
+/** Options whose start, when it is a model, is that model's own parameters: what a user wrote into it is not. */
+export let withOwnStart: <T extends FitOptions | AliasedFitOptions>(options: T) => T;
 
 /**
  * A Gaussian mixture, p(x) = sum_k weights_k N(x | means_k, covariances_k): immutable, made by {@link GaussianMixture.fit},
@@ -120,7 +127,7 @@ export class GaussianMixture {
     token: typeof CONSTRUCT,
     parameters: Parameters,
     fitted?: Fitted,
-    source?: Pick<RowSource, 'columnNames' | 'leftOut'>,
+    source?: ColumnNames,
   ) {
     if (token !== CONSTRUCT) {
       throw new GaussmixTypeError(
@@ -171,9 +178,9 @@ export class GaussianMixture {
    */
   static fit(data: MatrixLike, options: FitOptions | AliasedFitOptions): GaussianMixture {
     const source = toRowSource(data);
-    const settings = validateFitOptions(GaussianMixture.#withOwnStart(options), source.rows);
+    const settings = validateFitOptions(withOwnStart(options), source.rows);
     const { parameters, record } = fitRows(source, settings);
-    return new GaussianMixture(CONSTRUCT, parameters, record, source);
+    return modelOf(parameters, record, source);
   }
 
   /**
@@ -195,18 +202,20 @@ export class GaussianMixture {
     options: (FitOptions | AliasedFitOptions) & AsyncOptions,
   ): Promise<GaussianMixture> {
     const source = toRowSource(data);
-    const settings = validateFitOptions(GaussianMixture.#withOwnStart(options), source.rows, ASYNC_OPTIONS);
+    const settings = validateFitOptions(withOwnStart(options), source.rows, ASYNC_OPTIONS);
     const { parameters, record } = await fitRowsAsync(source, settings, checkAsyncOptions(options));
-    return new GaussianMixture(CONSTRUCT, parameters, record, source);
+    return modelOf(parameters, record, source);
   }
 
-  /** Options whose start, when it is a model, is that model's own parameters: what a user wrote into it is not. */
-  static #withOwnStart<T extends FitOptions | AliasedFitOptions>(options: T): T {
-    const start = options?.initialization;
-    if (!(start instanceof GaussianMixture)) return options;
-    const { weights, means, k, d } = start.#parameters;
-    const covariances = expandCovariances(start.#parameters);
-    return { ...options, initialization: { weights, means: new Matrix(means, [k, d]), covariances } };
+  static {
+    modelOf = (parameters, record, names) => new GaussianMixture(CONSTRUCT, parameters, record, names);
+    withOwnStart = (options) => {
+      const start = options?.initialization;
+      if (!(start instanceof GaussianMixture)) return options;
+      const { weights, means, k, d } = start.#parameters;
+      const covariances = expandCovariances(start.#parameters);
+      return { ...options, initialization: { weights, means: new Matrix(means, [k, d]), covariances } };
+    };
   }
 
   /**

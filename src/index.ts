@@ -1,7 +1,7 @@
 // The public interface of the library: re-exports only.
 export { type ErrorCode, GaussmixError, GaussmixRangeError, GaussmixTypeError } from './errors.ts';
 export type { Fitted } from './fit.ts';
-export { fitMany } from './fit-many.ts';
+export { type FitManyAsyncOptions, fitMany, fitManyAsync } from './fit-many.ts';
 export {
   type AbortSignalLike,
   type AsyncOptions,

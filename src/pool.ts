@@ -1,12 +1,13 @@
 // Worker threads that hold the rows of a fit between them, in Node and in browsers, and answer a fit's questions.
 // Must not know what is being fitted; what a worker does is in worker.ts.
 import { workerProgram } from '../build/embedded.ts';
-import { GaussmixRangeError, GaussmixTypeError } from './errors.ts';
+import { GaussmixRangeError } from './errors.ts';
 import type { AbortSignalLike } from './gaussian-mixture.ts';
-import { BLOCK, type Kernel, nodeModule } from './kernel.ts';
+import { BLOCK, type Kernel } from './kernel.ts';
 import type { KernelMixture } from './parameters.ts';
 import { blockCount, type RowRequest, type ScoredRow } from './passes.ts';
 import type { RowSource } from './row-source.ts';
+import { type StartThread, type Thread, ThreadDeath, threadStarter, threadsUnavailable } from './threads.ts';
 import type { FromWorker, ToWorker } from './worker.ts';
 
 /** Doubles of a piece of the data on its way to a worker: small enough that the page answers in between. */
@@ -15,105 +16,6 @@ const PIECE_DOUBLES = 131072;
 const PIECES = 2;
 /** A range of rows whose worker dies so often is given up: then it is not the worker's fault. */
 const MOST_DEATHS = 3;
-
-/** One worker of whatever kind the host has. */
-interface Thread {
-  post(message: ToWorker, transfer: ArrayBuffer[]): void;
-  terminate(): void;
-}
-
-interface ThreadEvents {
-  message(data: FromWorker): void;
-  /** It died, or never started. */
-  failure(reason: string): void;
-}
-
-/** What of Node's worker_threads is used. */
-interface NodeWorker {
-  postMessage(message: unknown, transfer: readonly unknown[]): void;
-  on(event: string, listener: (value: never) => void): void;
-  terminate(): Promise<number>;
-}
-type NodeWorkerClass = new (program: string, options: { eval: boolean; execArgv: string[] }) => NodeWorker;
-
-async function nodeWorkerClass(): Promise<NodeWorkerClass | undefined> {
-  const { process } = globalThis as { process?: { versions?: { node?: string } } };
-  if (!process?.versions?.node) return undefined;
-  const name = 'node:worker_threads';
-  try {
-    const threads =
-      nodeModule<{ Worker: NodeWorkerClass }>(name) ??
-      // Node before 20.16 has no getBuiltinModule.
-      ((await import(/* @vite-ignore */ /* webpackIgnore: true */ name)) as { Worker: NodeWorkerClass });
-    return threads.Worker;
-  } catch {
-    // A host that only looks like Node, as edge runtimes do.
-    return undefined;
-  }
-}
-
-/** How many threads the machine runs at once; 0 where the host has no workers. */
-export async function availableThreads(): Promise<number> {
-  if (typeof Worker !== 'function' && !(await nodeWorkerClass())) return 0;
-  const os = nodeModule<{ availableParallelism(): number }>('node:os');
-  const { navigator } = globalThis as { navigator?: { hardwareConcurrency?: number } };
-  return os?.availableParallelism() ?? navigator?.hardwareConcurrency ?? 1;
-}
-
-type StartThread = (events: ThreadEvents) => Thread;
-
-/** A way to start workers here: Node's threads, or Web Workers from the program's text or a script of the user's. */
-async function threadStarter(script: string | undefined): Promise<StartThread> {
-  const NodeClass = await nodeWorkerClass();
-  if (NodeClass) return (events) => startNodeThread(NodeClass, events);
-  if (typeof Worker !== 'function') {
-    throw new GaussmixTypeError(
-      'KERNEL_UNAVAILABLE',
-      'this JavaScript engine has no workers: pass `workers: 0` to fit on the calling thread',
-    );
-  }
-  return (events) => startWebThread(script, events);
-}
-
-/** The worker's program behind a line of its host's. The one place that names it: minifiers put a copy at each. */
-function program(before: string = ''): string {
-  return before + workerProgram;
-}
-
-function startNodeThread(NodeClass: NodeWorkerClass, events: ThreadEvents): Thread {
-  const worker = new NodeClass(program("const { parentPort } = require('node:worker_threads');\n"), {
-    eval: true,
-    // Not the arguments of this process: --input-type=module would make a module of the program.
-    execArgv: [],
-  });
-  let ended = false;
-  worker.on('message', (data: never) => events.message(data));
-  worker.on('error', (error: never) => events.failure(String(error)));
-  worker.on('exit', (code: never) => {
-    if (!ended) events.failure(`exit code ${String(code)}`);
-  });
-  return {
-    post: (message, transfer) => worker.postMessage(message, transfer),
-    terminate: () => {
-      ended = true;
-      void worker.terminate();
-    },
-  };
-}
-
-function startWebThread(script: string | undefined, events: ThreadEvents): Thread {
-  const address = script ?? URL.createObjectURL(new Blob([program()], { type: 'text/javascript' }));
-  const worker = new Worker(address);
-  worker.onmessage = ({ data }: { data: FromWorker }) => events.message(data);
-  worker.onerror = (event) => events.failure(event.message || 'the worker script could not be started');
-  return {
-    post: (message, transfer) => worker.postMessage(message, transfer),
-    terminate: () => {
-      worker.terminate();
-      if (script === undefined) URL.revokeObjectURL(address as string);
-    },
-  };
-}
 
 /** Omit that keeps the members of a union apart. */
 type WithoutId<T> = T extends { readonly id: number } ? Omit<T, 'id'> : never;
@@ -158,7 +60,7 @@ class Range {
   async open(): Promise<void> {
     const { columns } = this.#source;
     this.#thread = this.#start({
-      message: (data) => this.#receive(data),
+      message: (data: FromWorker) => this.#receive(data),
       failure: (reason) => this.#fail(reason),
     });
     const weighted = this.#weights !== undefined;
@@ -251,8 +153,6 @@ class Range {
   }
 }
 
-class ThreadDeath extends Error {}
-
 /** Workers that hold all rows between them, each a contiguous range of blocks. */
 export class WorkerPool {
   readonly ranges: readonly Range[];
@@ -270,7 +170,7 @@ export class WorkerPool {
     script: string | undefined,
     signal?: AbortSignalLike,
   ): Promise<WorkerPool> {
-    const start = await threadStarter(script);
+    const start = await threadStarter(() => workerProgram, script);
     const blocks = blockCount(source.rows);
     const count = Math.min(workers, blocks);
     const bound = (i: number): number => Math.floor((i * blocks) / count);
@@ -286,11 +186,7 @@ export class WorkerPool {
     } catch (error) {
       pool.close();
       if (!(error instanceof ThreadDeath)) throw error;
-      throw new GaussmixTypeError(
-        'KERNEL_UNAVAILABLE',
-        `a worker could not be started (${error.message}). A content security policy must allow worker-src blob:, or ` +
-          'pass the address of gaussmix/worker.js as `workerScript`; `workers: 0` fits on the calling thread',
-      );
+      throw threadsUnavailable(error.message);
     } finally {
       signal?.removeEventListener('abort', stop);
     }

@@ -254,7 +254,7 @@ declare const parentPort: (Port & { on(name: string, listener: (data: ToWorker) 
       } else if (message.kind === 'gather') {
         const data = gather(message.rows);
         port.postMessage({ id, data }, [data.buffer as ArrayBuffer]);
-      } else port.postMessage({ id, worst: worst(message) }, []);
+      } else if (message.kind === 'worst') port.postMessage({ id, worst: worst(message) }, []);
     } catch (error) {
       port.postMessage({ id, error: String(error) }, []);
     }

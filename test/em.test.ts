@@ -1,7 +1,7 @@
 // What must be true of every fit: properties of EM, invariances, weights, units, offsets, outliers.
 // Must not compare with other software (golden.test.ts) or look into the kernel (kernel/).
 import fc from 'fast-check';
-import { type FitOptions, fitMany, GaussianMixture, type Matrix } from 'gaussmix';
+import { type FitOptions, GaussianMixture, type Matrix } from 'gaussmix';
 import { describe, expect, it } from 'vitest';
 import { clusters, generator, loadExample } from './helpers/data.ts';
 
@@ -217,20 +217,6 @@ describe.each(types)('%s', (covarianceType) => {
     const first = fit();
     GaussianMixture.fit(clusters(5000, 7, 4, 1), { nComponents: 4 });
     expect(fit()).toBe(first);
-  });
-});
-
-describe('fitMany', () => {
-  it('gives the models of single fits, and names the data set that cannot be fitted', () => {
-    const sets = [iris, faithful, clusters(80, 2, 2, 1)];
-    const options = { nComponents: 2, seed: 5 };
-    const models = fitMany(sets, options);
-    expect(models.map((model) => model.toJSON())).toEqual(
-      sets.map((data) => GaussianMixture.fit(data, options).toJSON()),
-    );
-    expect(() => fitMany([iris, [[1, 2]]], options)).toThrow(/^data set 1: .*only 1 row/);
-    expect(() => fitMany([iris, [['x'], ['y']] as never], options)).toThrow(TypeError);
-    expect(fitMany(new Set<number[][]>(), options)).toEqual([]);
   });
 });
 

@@ -29,7 +29,12 @@ import { comparable, type RuntimeRow, tableIn, tableLines, withTable } from './h
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const readme = join(root, 'README.md');
-const guide = namedBlocks(readFileSync(join(root, 'docs/BROWSERS.md'), 'utf8'));
+const guide = new Map(
+  Array.from(namedBlocks(readFileSync(join(root, 'docs/BROWSERS.md'), 'utf8')), ([name, content]) => [
+    name,
+    withMany(content),
+  ]),
+);
 
 /** Three blocks of rows, from integers and exact divisions: the same doubles on every engine. */
 const dataModule = `
@@ -45,6 +50,22 @@ for (let i = 0; i < n; i++) {
 }
 export const rows = { data, shape: [n, 3] };
 `;
+
+/** A program whose `fitAsync` must have given what `fitManyAsync` gives, which starts other workers. */
+function withMany(program: string): string {
+  if (!program.includes('GaussianMixture.fitAsync(')) return program;
+  return program.replace('GaussianMixture.fitAsync(', 'fitBoth(').replace(
+    /import \{ (GaussianMixture.*;)/,
+    `import { fitManyAsync, $1
+async function fitBoth(rows, options) {
+  const model = await GaussianMixture.fitAsync(rows, options);
+  for (const other of await fitManyAsync([rows, rows, rows], options)) {
+    if (JSON.stringify(other) !== JSON.stringify(model)) throw new Error('fitManyAsync gives other bits');
+  }
+  return model;
+}`,
+  );
+}
 
 let folder = '';
 const rows: RuntimeRow[] = [];

@@ -1,0 +1,44 @@
+// What a worker that holds the whole library can be asked to do: functions of what is shared and of one job's input.
+// Must not hold state: a job gives the same bits in any worker, and on the calling thread.
+import { GaussmixError, GaussmixRangeError, GaussmixTypeError } from './errors.ts';
+import { type FitOutcome, fitRows } from './fit.ts';
+import type { FitSettings } from './options.ts';
+import { type RowSource, toRowSource } from './row-source.ts';
+
+/** One of many data sets. */
+export interface DataSet {
+  /** Its number, from 0, for messages. */
+  readonly index: number;
+  readonly settings: FitSettings;
+  readonly names: Pick<RowSource, 'columnNames' | 'leftOut'>;
+  readonly shape: readonly [rows: number, columns: number];
+  /** Row-major. */
+  readonly data: Float64Array;
+}
+
+function fitDataSets(_: undefined, sets: readonly DataSet[]): FitOutcome[] {
+  return sets.map(({ index, settings, names, shape, data }) => {
+    try {
+      return fitRows({ ...toRowSource({ data, shape }), ...names }, settings);
+    } catch (error) {
+      throw ofDataSet(error, index);
+    }
+  });
+}
+
+/** An error of the library whose message begins with the number of the data set. */
+export function ofDataSet(error: unknown, index: number): unknown {
+  if (!(error instanceof GaussmixError)) return error;
+  const message = `data set ${index}: ${error.message}`;
+  return error instanceof TypeError
+    ? new GaussmixTypeError(error.code, message)
+    : new GaussmixRangeError(error.code, message);
+}
+
+/** Everything that passes to and from a job can be cloned from thread to thread. */
+export const jobs: { readonly fitDataSets: typeof fitDataSets } = { fitDataSets };
+
+export type JobName = keyof typeof jobs;
+export type Shared<Name extends JobName> = Parameters<(typeof jobs)[Name]>[0];
+export type Input<Name extends JobName> = Parameters<(typeof jobs)[Name]>[1];
+export type Output<Name extends JobName> = ReturnType<(typeof jobs)[Name]>;
