@@ -10,7 +10,7 @@ import { cpus } from 'node:os';
 import { MixtureEstimator, WholeData } from '../src/estimator.ts';
 import { withKernel } from '../src/kernel.ts';
 import { projectCovariances } from '../src/parameters.ts';
-import { ResidentRows, runOn } from '../src/passes.ts';
+import { type Asking, answerFrom, ResidentRows, runOn } from '../src/passes.ts';
 import { toRowSource } from '../src/row-source.ts';
 import { measureCeiling } from './ceiling.ts';
 import { type Contender, checkEqual, REGULARIZATION, timed } from './contender.ts';
@@ -23,7 +23,7 @@ const ROUNDS = quick ? 2 : 5;
 const ROUND_MS = quick ? 60 : 300;
 
 interface Row {
-  readonly shape: Pick<Shape, 'form' | 'n' | 'd' | 'k'>;
+  readonly shape: Pick<Shape, 'form' | 'n' | 'd' | 'k' | 'apart'>;
   readonly contender: string;
   readonly medianMs: number;
   readonly minimumMs: number;
@@ -41,8 +41,13 @@ function quantile(sorted: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
 }
 
-/** Runs `work` with one of our estimators at the problem's start. */
-function withGaussmix<T>(shape: Shape, { data, start }: Problem, work: (contender: Contender) => T): T {
+/** Runs `work` with one of our estimators at the problem's start; on request its passes are over every pair. */
+function withGaussmix<T>(
+  shape: Shape,
+  { data, start }: Problem,
+  everyPair: boolean,
+  work: (contender: Contender) => T,
+): T {
   const { n, d, k, form } = shape;
   return withKernel(Number.MAX_SAFE_INTEGER, (kernel) => {
     const rows = new ResidentRows(kernel, toRowSource({ data, shape: [n, d] }));
@@ -51,15 +56,26 @@ function withGaussmix<T>(shape: Shape, { data, start }: Problem, work: (contende
     const { weights, means, covs } = start();
     const covariances = projectCovariances(form, covs, weights, d);
     estimator.start({ form, k, d, weights, means, covariances });
+    const drive = <U>(asking: Asking<U>): U => {
+      let step = asking.next();
+      while (!step.done) {
+        const request = step.value;
+        const dense = everyPair && request.kind === 'accumulate' ? { ...request, active: false } : request;
+        step = asking.next(answerFrom(rows, dense));
+      }
+      return step.value;
+    };
     const iterate = (): number => {
-      const logLikelihood = runOn(rows, estimator.expectation());
-      runOn(rows, estimator.maximization());
+      const logLikelihood = drive(estimator.expectation());
+      drive(estimator.maximization());
       return logLikelihood;
     };
+    const name = everyPair ? 'every pair' : 'gaussmix';
     return work({
-      name: 'gaussmix',
-      round: timed('gaussmix', iterate),
+      name,
+      round: timed(name, iterate),
       likelihoods: (count) => Array.from({ length: count }, iterate),
+      tolerance: 1e-13,
     });
   });
 }
@@ -67,8 +83,11 @@ function withGaussmix<T>(shape: Shape, { data, start }: Problem, work: (contende
 /** Everyone who takes part at this shape, this library first. */
 function withContenders<T>(shape: Shape, work: (contenders: readonly Contender[]) => T): T {
   const of = problem(shape);
-  return withGaussmix(shape, of, (ours) => {
+  return withGaussmix(shape, of, false, (ours) => {
     const contenders = [ours];
+    if (shape.everyPair) {
+      return withGaussmix(shape, of, true, (dense) => work([ours, dense]));
+    }
     if (shape.form === 'full') contenders.push(rivals.pureJavaScript(shape, of));
     if (shape.npm && rivals.INSTALLED.npm) {
       contenders.push(rivals.expectationMaximization(shape, of), rivals.gaussianMixtureModel(shape, of));
@@ -90,11 +109,11 @@ function measure(shape: Shape): Row[] {
       });
     }
     for (const times of samples) times.sort((a, b) => a - b);
-    const { form, n, d, k } = shape;
+    const { form, n, d, k, apart } = shape;
     return contenders.map(({ name }, i) => {
       const medianMs = quantile(samples[i], 0.5);
       return {
-        shape: { form, n, d, k },
+        shape: { form, n, d, k, ...(apart && { apart }) },
         contender: name,
         medianMs,
         minimumMs: samples[i][0],
@@ -111,7 +130,7 @@ function measure(shape: Shape): Row[] {
 function tableRow([ours, ...others]: readonly Row[], fullMs?: number): string {
   const { gigaflops, ceilingGigaflops } = ours;
   const share = (100 * gigaflops) / ceilingGigaflops;
-  const { form, n, d, k } = ours.shape;
+  const { form, n, d, k, apart } = ours.shape;
   const ratios = others.map(
     ({ ratio, contender, medianMs, spreadMs }) =>
       `${ratio.toFixed(1)}x ${contender} (${medianMs.toFixed(1)} +- ${spreadMs.toFixed(1)})`,
@@ -119,7 +138,7 @@ function tableRow([ours, ...others]: readonly Row[], fullMs?: number): string {
   if (form !== 'full' && fullMs) ratios.push(`${(fullMs / ours.medianMs).toFixed(1)}x our full`);
   return [
     form.padEnd(9),
-    `(${n}, ${d}, ${k})`.padEnd(17),
+    `(${n}, ${d}, ${k})${apart ? ` ${apart} sd` : ''}`.padEnd(20),
     `${ours.medianMs.toFixed(2).padStart(8)} +- ${ours.spreadMs.toFixed(2).padEnd(6)}`,
     `(${ours.minimumMs.toFixed(2)})`.padEnd(9),
     `${gigaflops.toFixed(1).padStart(5)} GFLOP/s ${share.toFixed(0).padStart(3)} % of ${ceilingGigaflops.toFixed(1)} `,
