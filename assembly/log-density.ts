@@ -59,15 +59,31 @@ function storeHalf(
   v128.store(maximumPtr, h3, 48);
 }
 
+/** centred = x - mean in panels as the rows are, for `rows` rows (a multiple of 8). O(N D). */
+export function centrePanels(panelsPtr: usize, rows: i32, d: i32, meanPtr: usize, centredPtr: usize): void {
+  const end = panelsPtr + ((<usize>rows * <usize>d) << 3);
+  const meanEnd = meanPtr + ((<usize>d) << 3);
+  let target = centredPtr;
+  for (let source = panelsPtr; source < end; ) {
+    for (let m = meanPtr; m < meanEnd; m += 8, source += 64, target += 64) {
+      const mean = v128.load64_splat(m);
+      v128.store(target, v128.sub<f64>(v128.load(source), mean));
+      v128.store(target, v128.sub<f64>(v128.load(source, 16), mean), 16);
+      v128.store(target, v128.sub<f64>(v128.load(source, 32), mean), 32);
+      v128.store(target, v128.sub<f64>(v128.load(source, 48), mean), 48);
+    }
+  }
+}
+
 /**
- * half[row] = halfLogConst - |W (x - m) / 2|^2 for centred rows ([D][tile]), W in the order of storeFactor.
- * Two output rows x 8 data rows per step: 8 accumulators, as many as V8 keeps in registers. O(N D^2 / 2).
+ * half[row] = halfLogConst - |W (x - m) / 2|^2 for centred rows in panels, W in the order of storeFactor.
+ * Two output rows x 8 data rows per step: 8 accumulators, as many as V8 keeps in registers. The breaks that never
+ * happen are barriers, see the head of scatter.ts. O(N D^2 / 2).
  */
 export function logDensityFull(
   centredPtr: usize,
   rows: i32,
   d: i32,
-  tileBytes: usize,
   factorPtr: usize,
   constPtr: usize,
   halfPtr: usize,
@@ -76,56 +92,124 @@ export function logDensityFull(
 ): void {
   const half = v128.load64_splat(constPtr);
   const lastColumns = <usize>d;
-  for (let at: usize = 0, end = (<usize>rows) << 3; at < end; at += 64) {
+  const panelBytes = lastColumns << 6;
+  let panel = centredPtr;
+  for (let at: usize = 0, end = (<usize>rows) << 3; at < end; at += 64, panel += panelBytes) {
     let q0 = half;
     let q1 = half;
     let q2 = half;
     let q3 = half;
     let w = factorPtr;
+    // Rows `columns` - 2 and `columns` - 1 of W: column 0 starts their sums, the last column belongs to the second alone.
     for (let columns: usize = 2; columns < lastColumns + 2; columns += 2) {
-      let x = centredPtr + at;
-      // Column 0 starts the sums; the last column, j + 1, belongs to the second row alone.
       let wa = v128.load64_splat(w);
       let wb = v128.load64_splat(w, 8);
-      let x0 = v128.load(x);
-      let a0 = v128.mul<f64>(x0, wa);
-      let b0 = v128.mul<f64>(x0, wb);
-      let x1 = v128.load(x, 16);
-      let a1 = v128.mul<f64>(x1, wa);
-      let b1 = v128.mul<f64>(x1, wb);
-      let x2 = v128.load(x, 32);
-      let a2 = v128.mul<f64>(x2, wa);
-      let b2 = v128.mul<f64>(x2, wb);
-      let x3 = v128.load(x, 48);
-      let a3 = v128.mul<f64>(x3, wa);
-      let b3 = v128.mul<f64>(x3, wb);
-      const last = x + (columns - 1) * tileBytes;
-      const next = w + (columns << 4);
-      for (x += tileBytes; x < last; x += tileBytes) {
-        w += 16;
+      let x = v128.load(panel);
+      let a0 = v128.mul<f64>(x, wa);
+      let b0 = v128.mul<f64>(x, wb);
+      x = v128.load(panel, 16);
+      let a1 = v128.mul<f64>(x, wa);
+      let b1 = v128.mul<f64>(x, wb);
+      x = v128.load(panel, 32);
+      let a2 = v128.mul<f64>(x, wa);
+      let b2 = v128.mul<f64>(x, wb);
+      x = v128.load(panel, 48);
+      let a3 = v128.mul<f64>(x, wa);
+      let b3 = v128.mul<f64>(x, wb);
+      let column = panel + 64;
+      w += 16;
+      const last = panel + ((columns - 1) << 6);
+      const fours = column + (((columns - 2) & -4) << 6);
+      for (; column < fours; column += 256, w += 64) {
         wa = v128.load64_splat(w);
         wb = v128.load64_splat(w, 8);
-        x0 = v128.load(x);
-        a0 = v128.add<f64>(a0, v128.mul<f64>(x0, wa));
-        b0 = v128.add<f64>(b0, v128.mul<f64>(x0, wb));
-        x1 = v128.load(x, 16);
-        a1 = v128.add<f64>(a1, v128.mul<f64>(x1, wa));
-        b1 = v128.add<f64>(b1, v128.mul<f64>(x1, wb));
-        x2 = v128.load(x, 32);
-        a2 = v128.add<f64>(a2, v128.mul<f64>(x2, wa));
-        b2 = v128.add<f64>(b2, v128.mul<f64>(x2, wb));
-        x3 = v128.load(x, 48);
-        a3 = v128.add<f64>(a3, v128.mul<f64>(x3, wa));
-        b3 = v128.add<f64>(b3, v128.mul<f64>(x3, wb));
+        x = v128.load(column);
+        a0 = v128.add<f64>(a0, v128.mul<f64>(x, wa));
+        b0 = v128.add<f64>(b0, v128.mul<f64>(x, wb));
+        x = v128.load(column, 16);
+        a1 = v128.add<f64>(a1, v128.mul<f64>(x, wa));
+        b1 = v128.add<f64>(b1, v128.mul<f64>(x, wb));
+        if (panelBytes == 1) break;
+        x = v128.load(column, 32);
+        a2 = v128.add<f64>(a2, v128.mul<f64>(x, wa));
+        b2 = v128.add<f64>(b2, v128.mul<f64>(x, wb));
+        x = v128.load(column, 48);
+        a3 = v128.add<f64>(a3, v128.mul<f64>(x, wa));
+        b3 = v128.add<f64>(b3, v128.mul<f64>(x, wb));
+        if (panelBytes == 2) break;
+        wa = v128.load64_splat(w, 16);
+        wb = v128.load64_splat(w, 24);
+        x = v128.load(column, 64);
+        a0 = v128.add<f64>(a0, v128.mul<f64>(x, wa));
+        b0 = v128.add<f64>(b0, v128.mul<f64>(x, wb));
+        x = v128.load(column, 80);
+        a1 = v128.add<f64>(a1, v128.mul<f64>(x, wa));
+        b1 = v128.add<f64>(b1, v128.mul<f64>(x, wb));
+        if (panelBytes == 3) break;
+        x = v128.load(column, 96);
+        a2 = v128.add<f64>(a2, v128.mul<f64>(x, wa));
+        b2 = v128.add<f64>(b2, v128.mul<f64>(x, wb));
+        x = v128.load(column, 112);
+        a3 = v128.add<f64>(a3, v128.mul<f64>(x, wa));
+        b3 = v128.add<f64>(b3, v128.mul<f64>(x, wb));
+        if (panelBytes == 4) break;
+        wa = v128.load64_splat(w, 32);
+        wb = v128.load64_splat(w, 40);
+        x = v128.load(column, 128);
+        a0 = v128.add<f64>(a0, v128.mul<f64>(x, wa));
+        b0 = v128.add<f64>(b0, v128.mul<f64>(x, wb));
+        x = v128.load(column, 144);
+        a1 = v128.add<f64>(a1, v128.mul<f64>(x, wa));
+        b1 = v128.add<f64>(b1, v128.mul<f64>(x, wb));
+        if (panelBytes == 5) break;
+        x = v128.load(column, 160);
+        a2 = v128.add<f64>(a2, v128.mul<f64>(x, wa));
+        b2 = v128.add<f64>(b2, v128.mul<f64>(x, wb));
+        x = v128.load(column, 176);
+        a3 = v128.add<f64>(a3, v128.mul<f64>(x, wa));
+        b3 = v128.add<f64>(b3, v128.mul<f64>(x, wb));
+        if (panelBytes == 6) break;
+        wa = v128.load64_splat(w, 48);
+        wb = v128.load64_splat(w, 56);
+        x = v128.load(column, 192);
+        a0 = v128.add<f64>(a0, v128.mul<f64>(x, wa));
+        b0 = v128.add<f64>(b0, v128.mul<f64>(x, wb));
+        x = v128.load(column, 208);
+        a1 = v128.add<f64>(a1, v128.mul<f64>(x, wa));
+        b1 = v128.add<f64>(b1, v128.mul<f64>(x, wb));
+        if (panelBytes == 7) break;
+        x = v128.load(column, 224);
+        a2 = v128.add<f64>(a2, v128.mul<f64>(x, wa));
+        b2 = v128.add<f64>(b2, v128.mul<f64>(x, wb));
+        x = v128.load(column, 240);
+        a3 = v128.add<f64>(a3, v128.mul<f64>(x, wa));
+        b3 = v128.add<f64>(b3, v128.mul<f64>(x, wb));
+      }
+      for (; column < last; column += 64, w += 16) {
+        wa = v128.load64_splat(w);
+        wb = v128.load64_splat(w, 8);
+        x = v128.load(column);
+        a0 = v128.add<f64>(a0, v128.mul<f64>(x, wa));
+        b0 = v128.add<f64>(b0, v128.mul<f64>(x, wb));
+        x = v128.load(column, 16);
+        a1 = v128.add<f64>(a1, v128.mul<f64>(x, wa));
+        b1 = v128.add<f64>(b1, v128.mul<f64>(x, wb));
+        if (panelBytes == 8) break;
+        x = v128.load(column, 32);
+        a2 = v128.add<f64>(a2, v128.mul<f64>(x, wa));
+        b2 = v128.add<f64>(b2, v128.mul<f64>(x, wb));
+        x = v128.load(column, 48);
+        a3 = v128.add<f64>(a3, v128.mul<f64>(x, wa));
+        b3 = v128.add<f64>(b3, v128.mul<f64>(x, wb));
       }
       if (columns <= lastColumns) {
-        wb = v128.load64_splat(w, 24);
-        b0 = v128.add<f64>(b0, v128.mul<f64>(v128.load(x), wb));
-        b1 = v128.add<f64>(b1, v128.mul<f64>(v128.load(x, 16), wb));
-        b2 = v128.add<f64>(b2, v128.mul<f64>(v128.load(x, 32), wb));
-        b3 = v128.add<f64>(b3, v128.mul<f64>(v128.load(x, 48), wb));
+        wb = v128.load64_splat(w, 8);
+        b0 = v128.add<f64>(b0, v128.mul<f64>(v128.load(column), wb));
+        b1 = v128.add<f64>(b1, v128.mul<f64>(v128.load(column, 16), wb));
+        b2 = v128.add<f64>(b2, v128.mul<f64>(v128.load(column, 32), wb));
+        b3 = v128.add<f64>(b3, v128.mul<f64>(v128.load(column, 48), wb));
       }
-      w = next;
+      w += 16;
       q0 = v128.sub<f64>(q0, v128.add<f64>(v128.mul<f64>(a0, a0), v128.mul<f64>(b0, b0)));
       q1 = v128.sub<f64>(q1, v128.add<f64>(v128.mul<f64>(a1, a1), v128.mul<f64>(b1, b1)));
       q2 = v128.sub<f64>(q2, v128.add<f64>(v128.mul<f64>(a2, a2), v128.mul<f64>(b2, b2)));
@@ -169,47 +253,136 @@ export function logDensityFull2(
 }
 
 /**
- * half[row] = halfLogConst - sum_f ((x_f - mean_f) scale_f)^2, from rows laid out [feature][row] with
- * featureBytes between features and groupBytes between groups of 8 rows. `scaleBytes` 8: one scale per feature
- * (DIAG); 0: one scale for all (SPHERICAL). O(N D).
+ * half[row] = halfLogConst - sum_f ((x_f - mean_f) scale_f)^2 for rows in panels: DIAG, and FULL with one feature.
+ * O(N D).
  */
-export function logDensityScaled(
-  rowsPtr: usize,
+export function logDensityDiag(
+  panelsPtr: usize,
   rows: i32,
   d: i32,
-  featureBytes: usize,
-  groupBytes: usize,
   meanPtr: usize,
   scalePtr: usize,
-  scaleBytes: usize,
   constPtr: usize,
   halfPtr: usize,
   maximumPtr: usize,
   first: bool,
 ): void {
   const half = v128.load64_splat(constPtr);
-  let group = rowsPtr;
-  for (let at: usize = 0, end = (<usize>rows) << 3; at < end; at += 64, group += groupBytes) {
+  const even = meanPtr + ((<usize>d & -2) << 3);
+  const end = meanPtr + ((<usize>d) << 3);
+  let x = panelsPtr;
+  for (let at: usize = 0, all = (<usize>rows) << 3; at < all; at += 64) {
     let q0 = half;
     let q1 = half;
     let q2 = half;
     let q3 = half;
-    let x = group;
-    let scaleAt = scalePtr;
-    for (let m = meanPtr, stop = meanPtr + ((<usize>d) << 3); m < stop; m += 8) {
-      const mean = v128.load64_splat(m);
-      const scale = v128.load64_splat(scaleAt);
-      const u0 = v128.mul<f64>(v128.sub<f64>(v128.load(x), mean), scale);
-      const u1 = v128.mul<f64>(v128.sub<f64>(v128.load(x, 16), mean), scale);
-      const u2 = v128.mul<f64>(v128.sub<f64>(v128.load(x, 32), mean), scale);
-      const u3 = v128.mul<f64>(v128.sub<f64>(v128.load(x, 48), mean), scale);
-      q0 = v128.sub<f64>(q0, v128.mul<f64>(u0, u0));
-      q1 = v128.sub<f64>(q1, v128.mul<f64>(u1, u1));
-      q2 = v128.sub<f64>(q2, v128.mul<f64>(u2, u2));
-      q3 = v128.sub<f64>(q3, v128.mul<f64>(u3, u3));
-      x += featureBytes;
-      scaleAt += scaleBytes;
+    let m = meanPtr;
+    let s = scalePtr;
+    for (; m < even; m += 16, s += 16, x += 128) {
+      let mean = v128.load64_splat(m);
+      let scale = v128.load64_splat(s);
+      let u = v128.mul<f64>(v128.sub<f64>(v128.load(x), mean), scale);
+      q0 = v128.sub<f64>(q0, v128.mul<f64>(u, u));
+      u = v128.mul<f64>(v128.sub<f64>(v128.load(x, 16), mean), scale);
+      q1 = v128.sub<f64>(q1, v128.mul<f64>(u, u));
+      if (d == 0) break;
+      u = v128.mul<f64>(v128.sub<f64>(v128.load(x, 32), mean), scale);
+      q2 = v128.sub<f64>(q2, v128.mul<f64>(u, u));
+      u = v128.mul<f64>(v128.sub<f64>(v128.load(x, 48), mean), scale);
+      q3 = v128.sub<f64>(q3, v128.mul<f64>(u, u));
+      if (d == -1) break;
+      mean = v128.load64_splat(m, 8);
+      scale = v128.load64_splat(s, 8);
+      u = v128.mul<f64>(v128.sub<f64>(v128.load(x, 64), mean), scale);
+      q0 = v128.sub<f64>(q0, v128.mul<f64>(u, u));
+      u = v128.mul<f64>(v128.sub<f64>(v128.load(x, 80), mean), scale);
+      q1 = v128.sub<f64>(q1, v128.mul<f64>(u, u));
+      if (d == -2) break;
+      u = v128.mul<f64>(v128.sub<f64>(v128.load(x, 96), mean), scale);
+      q2 = v128.sub<f64>(q2, v128.mul<f64>(u, u));
+      u = v128.mul<f64>(v128.sub<f64>(v128.load(x, 112), mean), scale);
+      q3 = v128.sub<f64>(q3, v128.mul<f64>(u, u));
     }
+    if (m < end) {
+      const mean = v128.load64_splat(m);
+      const scale = v128.load64_splat(s);
+      let u = v128.mul<f64>(v128.sub<f64>(v128.load(x), mean), scale);
+      q0 = v128.sub<f64>(q0, v128.mul<f64>(u, u));
+      u = v128.mul<f64>(v128.sub<f64>(v128.load(x, 16), mean), scale);
+      q1 = v128.sub<f64>(q1, v128.mul<f64>(u, u));
+      u = v128.mul<f64>(v128.sub<f64>(v128.load(x, 32), mean), scale);
+      q2 = v128.sub<f64>(q2, v128.mul<f64>(u, u));
+      u = v128.mul<f64>(v128.sub<f64>(v128.load(x, 48), mean), scale);
+      q3 = v128.sub<f64>(q3, v128.mul<f64>(u, u));
+      x += 64;
+    }
+    storeHalf(halfPtr + at, maximumPtr + at, first, q0, q1, q2, q3);
+  }
+}
+
+/** half[row] = halfLogConst - scale^2 sum_f (x_f - mean_f)^2 for rows in panels. O(N D). */
+export function logDensitySpherical(
+  panelsPtr: usize,
+  rows: i32,
+  d: i32,
+  meanPtr: usize,
+  scalePtr: usize,
+  constPtr: usize,
+  halfPtr: usize,
+  maximumPtr: usize,
+  first: bool,
+): void {
+  const half = v128.load64_splat(constPtr);
+  const scale = v128.load64_splat(scalePtr);
+  const scale2 = v128.mul<f64>(scale, scale);
+  const even = meanPtr + ((<usize>d & -2) << 3);
+  const end = meanPtr + ((<usize>d) << 3);
+  let x = panelsPtr;
+  for (let at: usize = 0, all = (<usize>rows) << 3; at < all; at += 64) {
+    let q0 = f64x2.splat(0);
+    let q1 = f64x2.splat(0);
+    let q2 = f64x2.splat(0);
+    let q3 = f64x2.splat(0);
+    let m = meanPtr;
+    for (; m < even; m += 16, x += 128) {
+      let mean = v128.load64_splat(m);
+      let u = v128.sub<f64>(v128.load(x), mean);
+      q0 = v128.add<f64>(q0, v128.mul<f64>(u, u));
+      u = v128.sub<f64>(v128.load(x, 16), mean);
+      q1 = v128.add<f64>(q1, v128.mul<f64>(u, u));
+      if (d == 0) break;
+      u = v128.sub<f64>(v128.load(x, 32), mean);
+      q2 = v128.add<f64>(q2, v128.mul<f64>(u, u));
+      u = v128.sub<f64>(v128.load(x, 48), mean);
+      q3 = v128.add<f64>(q3, v128.mul<f64>(u, u));
+      if (d == -1) break;
+      mean = v128.load64_splat(m, 8);
+      u = v128.sub<f64>(v128.load(x, 64), mean);
+      q0 = v128.add<f64>(q0, v128.mul<f64>(u, u));
+      u = v128.sub<f64>(v128.load(x, 80), mean);
+      q1 = v128.add<f64>(q1, v128.mul<f64>(u, u));
+      if (d == -2) break;
+      u = v128.sub<f64>(v128.load(x, 96), mean);
+      q2 = v128.add<f64>(q2, v128.mul<f64>(u, u));
+      u = v128.sub<f64>(v128.load(x, 112), mean);
+      q3 = v128.add<f64>(q3, v128.mul<f64>(u, u));
+    }
+    if (m < end) {
+      const mean = v128.load64_splat(m);
+      let u = v128.sub<f64>(v128.load(x), mean);
+      q0 = v128.add<f64>(q0, v128.mul<f64>(u, u));
+      u = v128.sub<f64>(v128.load(x, 16), mean);
+      q1 = v128.add<f64>(q1, v128.mul<f64>(u, u));
+      u = v128.sub<f64>(v128.load(x, 32), mean);
+      q2 = v128.add<f64>(q2, v128.mul<f64>(u, u));
+      u = v128.sub<f64>(v128.load(x, 48), mean);
+      q3 = v128.add<f64>(q3, v128.mul<f64>(u, u));
+      x += 64;
+    }
+    q0 = v128.sub<f64>(half, v128.mul<f64>(scale2, q0));
+    q1 = v128.sub<f64>(half, v128.mul<f64>(scale2, q1));
+    q2 = v128.sub<f64>(half, v128.mul<f64>(scale2, q2));
+    q3 = v128.sub<f64>(half, v128.mul<f64>(scale2, q3));
     storeHalf(halfPtr + at, maximumPtr + at, first, q0, q1, q2, q3);
   }
 }

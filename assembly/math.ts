@@ -56,12 +56,25 @@ export const LN_2PI: f64 = 1.8378770664093456;
 // @ts-ignore: a decorator on a function is AssemblyScript only
 @inline
 function expFrom(x: v128, shifted: v128, scale: v128): v128 {
-  const n = v128.sub<f64>(shifted, v128.load(EXP, 16));
-  const high = v128.add<f64>(x, v128.mul<f64>(n, v128.load(EXP, 32)));
-  const r = v128.add<f64>(high, v128.mul<f64>(n, v128.load(EXP, 48)));
   // The low bits of `shifted` are n in two's complement.
   const first = v128.load(EXP_TABLE + ((<usize>i64x2.extract_lane(shifted, 0) & 63) << 4));
   const second = v128.load(EXP_TABLE + ((<usize>i64x2.extract_lane(shifted, 1) & 63) << 4));
+  return expOfParts(remainder(x, shifted), first, second, scale);
+}
+
+/** r = x - n ln(2) / 64. */
+// @ts-ignore: a decorator on a function is AssemblyScript only
+@inline
+function remainder(x: v128, shifted: v128): v128 {
+  const n = v128.sub<f64>(shifted, v128.load(EXP, 16));
+  const high = v128.add<f64>(x, v128.mul<f64>(n, v128.load(EXP, 32)));
+  return v128.add<f64>(high, v128.mul<f64>(n, v128.load(EXP, 48)));
+}
+
+/** 2^k 2^(j/64) exp(r) from r, the table's entries for j of both lanes (power, what it lacks) and 64 k in the low bits of `scale`. */
+// @ts-ignore: a decorator on a function is AssemblyScript only
+@inline
+function expOfParts(r: v128, first: v128, second: v128, scale: v128): v128 {
   const power = v128.add<i64>(v128.shuffle<f64>(first, second, 0, 2), v128.shl<i64>(scale, 46));
   const rest = v128.shuffle<f64>(first, second, 1, 3);
   const square = v128.mul<f64>(r, r);
@@ -88,6 +101,28 @@ function roundedMultiple(x: v128): v128 {
 export function expHalf(x: v128): v128 {
   const shifted = roundedMultiple(x);
   return v128.and(expFrom(x, shifted, shifted), v128.ge<f64>(x, v128.load(EXP, 128)));
+}
+
+/**
+ * The first half of {@link expHalf}, x to n and r, in memory; {@link expReduced} is the second. In two loops of their own the chains
+ * of dependent operations are half as long, and twice as many results are in flight.
+ */
+// @ts-ignore: a decorator on a function is AssemblyScript only
+@inline
+export function reduceHalf(x: v128, remainderPtr: usize, shiftedPtr: usize): void {
+  const shifted = roundedMultiple(x);
+  const inRange = v128.ge<f64>(x, v128.load(EXP, 128));
+  // Below the range r = 0, and n such that 64 k << 46 takes the bits of the power, 1, to those of 0.
+  v128.store(remainderPtr, v128.and(remainder(x, shifted), inRange));
+  v128.store(shiftedPtr, v128.bitselect(shifted, i64x2.splat(0x30040), inRange));
+}
+
+// @ts-ignore: a decorator on a function is AssemblyScript only
+@inline
+export function expReduced(remainderPtr: usize, shiftedPtr: usize): v128 {
+  const first = v128.load(EXP_TABLE + ((<usize>load<u32>(shiftedPtr) & 63) << 4));
+  const second = v128.load(EXP_TABLE + ((<usize>load<u32>(shiftedPtr, 8) & 63) << 4));
+  return expOfParts(v128.load(remainderPtr), first, second, v128.load(shiftedPtr));
 }
 
 /** exp(x) for every x: 0 below -708 (subnormal results are flushed), +Infinity above ln(max), NaN for NaN. */

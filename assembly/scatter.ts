@@ -1,12 +1,17 @@
 // Weighted sufficient statistics of a tile about the current means, from square roots of responsibilities.
 // Must not compute densities or normalise. Everything is added to what stands in the statistics.
+//
+// Barriers: inner loops have `if (...) break;` with conditions that never hold. Within a stretch of code without branches V8
+// puts all loads first and all arithmetic after them. That takes more registers than there are when a loop is unrolled,
+// and processors that find loads and arithmetic mixed are up to a fifth faster. A branch ends the stretch; each needs a
+// condition of its own, because repeated ones are dropped.
 
 /** Sum of the two lanes of each of two vectors, as one vector. */
 function sumLanes(a: v128, b: v128): v128 {
   return v128.add<f64>(v128.shuffle<f64>(a, b, 0, 2), v128.shuffle<f64>(a, b, 1, 3));
 }
 
-function addTo(ptr: usize, a: v128, b: v128): void {
+export function addTo(ptr: usize, a: v128, b: v128): void {
   v128.store(ptr, v128.add<f64>(v128.load(ptr), sumLanes(a, b)));
 }
 
@@ -15,7 +20,7 @@ export function addOne(ptr: usize, a: v128): void {
 }
 
 /**
- * z[f][row] = h (x - m) in `scaledPtr` ([D][tile]); nk += sum h^2; sumX[f] += sum h z[f]. h = sqrt(responsibility).
+ * z = h (x - m) in `scaledPtr`, in panels as the rows; nk += sum h^2; sumX += sum h z. h = sqrt(responsibility).
  * O(N D).
  */
 export function scaleRows(
@@ -25,7 +30,6 @@ export function scaleRows(
   meanPtr: usize,
   rootPtr: usize,
   scaledPtr: usize,
-  tileBytes: usize,
   nkPtr: usize,
   sumXPtr: usize,
 ): void {
@@ -34,12 +38,12 @@ export function scaleRows(
   for (let feature: usize = 0; feature < <usize>d; feature++) {
     const mean = v128.load64_splat(meanPtr + (feature << 3));
     let source = panelsPtr + (feature << 6);
-    let target = scaledPtr + feature * tileBytes;
+    let target = scaledPtr + (feature << 6);
     let s0 = f64x2.splat(0);
     let s1 = f64x2.splat(0);
     let s2 = f64x2.splat(0);
     let s3 = f64x2.splat(0);
-    for (let h = rootPtr; h < end; h += 64, target += 64, source += panelBytes) {
+    for (let h = rootPtr; h < end; h += 64, target += panelBytes, source += panelBytes) {
       const h0 = v128.load(h);
       const z0 = v128.mul<f64>(h0, v128.sub<f64>(v128.load(source), mean));
       v128.store(target, z0);
@@ -82,22 +86,21 @@ export function sumOfSquares(rootPtr: usize, rows: i32): v128 {
 }
 
 /** Bytes from the start of a packed lower triangle to its row. */
-function rowOffset(row: usize): usize {
+export function rowOffset(row: usize): usize {
   return ((row * (row + 1)) >> 1) << 3;
 }
 
 /**
- * 4 x 2 dot products over a tile: rows a ... a+3 with b, b+1, added to four rows of the target, the second `step` bytes
- * after the first, each following distance longer by `growth` (8 in a packed triangle, 0 in a rectangle).
+ * 4 x 2 dot products over the panels up to `end`: features a ... a+3 with b, b+1, added to four rows of a packed
+ * triangle, of which the first is `row`.
  */
-export function block4x2(
+function block4x2(
   aPtr: usize,
   bPtr: usize,
-  rowBytes: usize,
-  tileBytes: usize,
+  end: usize,
+  panelBytes: usize,
   targetPtr: usize,
-  step: usize,
-  growth: usize,
+  row: usize,
 ): void {
   let s00 = f64x2.splat(0);
   let s01 = f64x2.splat(0);
@@ -107,45 +110,90 @@ export function block4x2(
   let s21 = f64x2.splat(0);
   let s30 = f64x2.splat(0);
   let s31 = f64x2.splat(0);
-  const second = aPtr + tileBytes;
-  const shift2 = tileBytes << 1;
-  const end = aPtr + rowBytes;
   let b = bPtr;
-  let a1 = second;
-  for (let a = aPtr; a < end; a += 16, a1 += 16, b += 16) {
-    const b0 = v128.load(b);
-    const b1 = v128.load(b + tileBytes);
-    const x0 = v128.load(a);
-    s00 = v128.add<f64>(s00, v128.mul<f64>(x0, b0));
-    s01 = v128.add<f64>(s01, v128.mul<f64>(x0, b1));
-    const x1 = v128.load(a1);
-    s10 = v128.add<f64>(s10, v128.mul<f64>(x1, b0));
-    s11 = v128.add<f64>(s11, v128.mul<f64>(x1, b1));
-    const x2 = v128.load(a + shift2);
-    s20 = v128.add<f64>(s20, v128.mul<f64>(x2, b0));
-    s21 = v128.add<f64>(s21, v128.mul<f64>(x2, b1));
-    const x3 = v128.load(a1 + shift2);
-    s30 = v128.add<f64>(s30, v128.mul<f64>(x3, b0));
-    s31 = v128.add<f64>(s31, v128.mul<f64>(x3, b1));
+  for (let a = aPtr; a < end; a += panelBytes, b += panelBytes) {
+    let b0 = v128.load(b);
+    let b1 = v128.load(b, 64);
+    let x = v128.load(a);
+    s00 = v128.add<f64>(s00, v128.mul<f64>(x, b0));
+    s01 = v128.add<f64>(s01, v128.mul<f64>(x, b1));
+    x = v128.load(a, 64);
+    s10 = v128.add<f64>(s10, v128.mul<f64>(x, b0));
+    s11 = v128.add<f64>(s11, v128.mul<f64>(x, b1));
+    if (panelBytes == 1) break;
+    x = v128.load(a, 128);
+    s20 = v128.add<f64>(s20, v128.mul<f64>(x, b0));
+    s21 = v128.add<f64>(s21, v128.mul<f64>(x, b1));
+    x = v128.load(a, 192);
+    s30 = v128.add<f64>(s30, v128.mul<f64>(x, b0));
+    s31 = v128.add<f64>(s31, v128.mul<f64>(x, b1));
+    if (panelBytes == 2) break;
+    b0 = v128.load(b, 16);
+    b1 = v128.load(b, 80);
+    x = v128.load(a, 16);
+    s00 = v128.add<f64>(s00, v128.mul<f64>(x, b0));
+    s01 = v128.add<f64>(s01, v128.mul<f64>(x, b1));
+    x = v128.load(a, 80);
+    s10 = v128.add<f64>(s10, v128.mul<f64>(x, b0));
+    s11 = v128.add<f64>(s11, v128.mul<f64>(x, b1));
+    if (panelBytes == 3) break;
+    x = v128.load(a, 144);
+    s20 = v128.add<f64>(s20, v128.mul<f64>(x, b0));
+    s21 = v128.add<f64>(s21, v128.mul<f64>(x, b1));
+    x = v128.load(a, 208);
+    s30 = v128.add<f64>(s30, v128.mul<f64>(x, b0));
+    s31 = v128.add<f64>(s31, v128.mul<f64>(x, b1));
+    if (panelBytes == 4) break;
+    b0 = v128.load(b, 32);
+    b1 = v128.load(b, 96);
+    x = v128.load(a, 32);
+    s00 = v128.add<f64>(s00, v128.mul<f64>(x, b0));
+    s01 = v128.add<f64>(s01, v128.mul<f64>(x, b1));
+    x = v128.load(a, 96);
+    s10 = v128.add<f64>(s10, v128.mul<f64>(x, b0));
+    s11 = v128.add<f64>(s11, v128.mul<f64>(x, b1));
+    if (panelBytes == 5) break;
+    x = v128.load(a, 160);
+    s20 = v128.add<f64>(s20, v128.mul<f64>(x, b0));
+    s21 = v128.add<f64>(s21, v128.mul<f64>(x, b1));
+    x = v128.load(a, 224);
+    s30 = v128.add<f64>(s30, v128.mul<f64>(x, b0));
+    s31 = v128.add<f64>(s31, v128.mul<f64>(x, b1));
+    if (panelBytes == 6) break;
+    b0 = v128.load(b, 48);
+    b1 = v128.load(b, 112);
+    x = v128.load(a, 48);
+    s00 = v128.add<f64>(s00, v128.mul<f64>(x, b0));
+    s01 = v128.add<f64>(s01, v128.mul<f64>(x, b1));
+    x = v128.load(a, 112);
+    s10 = v128.add<f64>(s10, v128.mul<f64>(x, b0));
+    s11 = v128.add<f64>(s11, v128.mul<f64>(x, b1));
+    if (panelBytes == 7) break;
+    x = v128.load(a, 176);
+    s20 = v128.add<f64>(s20, v128.mul<f64>(x, b0));
+    s21 = v128.add<f64>(s21, v128.mul<f64>(x, b1));
+    x = v128.load(a, 240);
+    s30 = v128.add<f64>(s30, v128.mul<f64>(x, b0));
+    s31 = v128.add<f64>(s31, v128.mul<f64>(x, b1));
   }
-  let target = targetPtr;
-  addTo(target, s00, s01);
-  target += step;
-  addTo(target, s10, s11);
-  target += step + growth;
-  addTo(target, s20, s21);
-  target += step + 2 * growth;
-  addTo(target, s30, s31);
+  const step = (row + 1) << 3;
+  addTo(targetPtr, s00, s01);
+  targetPtr += step;
+  addTo(targetPtr, s10, s11);
+  targetPtr += step + 8;
+  addTo(targetPtr, s20, s21);
+  targetPtr += step + 16;
+  addTo(targetPtr, s30, s31);
 }
 
-/** As block4x2 with two rows a, a+1 against four b ... b+3: the last two rows of a triangle. */
+/** As block4x2 with two features a, a+1 against four b ... b+3: the last two rows of a triangle. */
 function block2x4(
   aPtr: usize,
   bPtr: usize,
-  rowBytes: usize,
-  tileBytes: usize,
+  end: usize,
+  panelBytes: usize,
   targetPtr: usize,
-  step: usize,
+  row: usize,
 ): void {
   let s00 = f64x2.splat(0);
   let s01 = f64x2.splat(0);
@@ -155,34 +203,81 @@ function block2x4(
   let s11 = f64x2.splat(0);
   let s12 = f64x2.splat(0);
   let s13 = f64x2.splat(0);
-  const shift2 = tileBytes << 1;
-  const end = aPtr + rowBytes;
   let b = bPtr;
-  let b1 = bPtr + tileBytes;
-  for (let a = aPtr; a < end; a += 16, b += 16, b1 += 16) {
-    const x0 = v128.load(a);
-    const x1 = v128.load(a + tileBytes);
-    const y0 = v128.load(b);
-    s00 = v128.add<f64>(s00, v128.mul<f64>(x0, y0));
-    s10 = v128.add<f64>(s10, v128.mul<f64>(x1, y0));
-    const y1 = v128.load(b1);
-    s01 = v128.add<f64>(s01, v128.mul<f64>(x0, y1));
-    s11 = v128.add<f64>(s11, v128.mul<f64>(x1, y1));
-    const y2 = v128.load(b + shift2);
-    s02 = v128.add<f64>(s02, v128.mul<f64>(x0, y2));
-    s12 = v128.add<f64>(s12, v128.mul<f64>(x1, y2));
-    const y3 = v128.load(b1 + shift2);
-    s03 = v128.add<f64>(s03, v128.mul<f64>(x0, y3));
-    s13 = v128.add<f64>(s13, v128.mul<f64>(x1, y3));
+  for (let a = aPtr; a < end; a += panelBytes, b += panelBytes) {
+    let x0 = v128.load(a);
+    let x1 = v128.load(a, 64);
+    let y = v128.load(b);
+    s00 = v128.add<f64>(s00, v128.mul<f64>(x0, y));
+    s10 = v128.add<f64>(s10, v128.mul<f64>(x1, y));
+    y = v128.load(b, 64);
+    s01 = v128.add<f64>(s01, v128.mul<f64>(x0, y));
+    s11 = v128.add<f64>(s11, v128.mul<f64>(x1, y));
+    if (panelBytes == 1) break;
+    y = v128.load(b, 128);
+    s02 = v128.add<f64>(s02, v128.mul<f64>(x0, y));
+    s12 = v128.add<f64>(s12, v128.mul<f64>(x1, y));
+    y = v128.load(b, 192);
+    s03 = v128.add<f64>(s03, v128.mul<f64>(x0, y));
+    s13 = v128.add<f64>(s13, v128.mul<f64>(x1, y));
+    if (panelBytes == 2) break;
+    x0 = v128.load(a, 16);
+    x1 = v128.load(a, 80);
+    y = v128.load(b, 16);
+    s00 = v128.add<f64>(s00, v128.mul<f64>(x0, y));
+    s10 = v128.add<f64>(s10, v128.mul<f64>(x1, y));
+    y = v128.load(b, 80);
+    s01 = v128.add<f64>(s01, v128.mul<f64>(x0, y));
+    s11 = v128.add<f64>(s11, v128.mul<f64>(x1, y));
+    if (panelBytes == 3) break;
+    y = v128.load(b, 144);
+    s02 = v128.add<f64>(s02, v128.mul<f64>(x0, y));
+    s12 = v128.add<f64>(s12, v128.mul<f64>(x1, y));
+    y = v128.load(b, 208);
+    s03 = v128.add<f64>(s03, v128.mul<f64>(x0, y));
+    s13 = v128.add<f64>(s13, v128.mul<f64>(x1, y));
+    if (panelBytes == 4) break;
+    x0 = v128.load(a, 32);
+    x1 = v128.load(a, 96);
+    y = v128.load(b, 32);
+    s00 = v128.add<f64>(s00, v128.mul<f64>(x0, y));
+    s10 = v128.add<f64>(s10, v128.mul<f64>(x1, y));
+    y = v128.load(b, 96);
+    s01 = v128.add<f64>(s01, v128.mul<f64>(x0, y));
+    s11 = v128.add<f64>(s11, v128.mul<f64>(x1, y));
+    if (panelBytes == 5) break;
+    y = v128.load(b, 160);
+    s02 = v128.add<f64>(s02, v128.mul<f64>(x0, y));
+    s12 = v128.add<f64>(s12, v128.mul<f64>(x1, y));
+    y = v128.load(b, 224);
+    s03 = v128.add<f64>(s03, v128.mul<f64>(x0, y));
+    s13 = v128.add<f64>(s13, v128.mul<f64>(x1, y));
+    if (panelBytes == 6) break;
+    x0 = v128.load(a, 48);
+    x1 = v128.load(a, 112);
+    y = v128.load(b, 48);
+    s00 = v128.add<f64>(s00, v128.mul<f64>(x0, y));
+    s10 = v128.add<f64>(s10, v128.mul<f64>(x1, y));
+    y = v128.load(b, 112);
+    s01 = v128.add<f64>(s01, v128.mul<f64>(x0, y));
+    s11 = v128.add<f64>(s11, v128.mul<f64>(x1, y));
+    if (panelBytes == 7) break;
+    y = v128.load(b, 176);
+    s02 = v128.add<f64>(s02, v128.mul<f64>(x0, y));
+    s12 = v128.add<f64>(s12, v128.mul<f64>(x1, y));
+    y = v128.load(b, 240);
+    s03 = v128.add<f64>(s03, v128.mul<f64>(x0, y));
+    s13 = v128.add<f64>(s13, v128.mul<f64>(x1, y));
   }
+  const step = (row + 1) << 3;
   addTo(targetPtr, s00, s01);
   addTo(targetPtr + 16, s02, s03);
   addTo(targetPtr + step, s10, s11);
   addTo(targetPtr + step + 16, s12, s13);
 }
 
-/** The ten dot products of four rows among themselves: a 4 x 4 triangle on the diagonal. */
-function diagonal4(aPtr: usize, rowBytes: usize, tileBytes: usize, targetPtr: usize, row: usize): void {
+/** The ten dot products of four features among themselves: a 4 x 4 triangle on the diagonal. */
+function diagonal4(aPtr: usize, end: usize, panelBytes: usize, targetPtr: usize, row: usize): void {
   let s00 = f64x2.splat(0);
   let s10 = f64x2.splat(0);
   let s11 = f64x2.splat(0);
@@ -193,20 +288,66 @@ function diagonal4(aPtr: usize, rowBytes: usize, tileBytes: usize, targetPtr: us
   let s31 = f64x2.splat(0);
   let s32 = f64x2.splat(0);
   let s33 = f64x2.splat(0);
-  const shift2 = tileBytes << 1;
-  const end = aPtr + rowBytes;
-  let a1 = aPtr + tileBytes;
-  for (let a = aPtr; a < end; a += 16, a1 += 16) {
-    const x0 = v128.load(a);
+  for (let a = aPtr; a < end; a += panelBytes) {
+    let x0 = v128.load(a);
     s00 = v128.add<f64>(s00, v128.mul<f64>(x0, x0));
-    const x1 = v128.load(a1);
+    let x1 = v128.load(a, 64);
     s10 = v128.add<f64>(s10, v128.mul<f64>(x1, x0));
     s11 = v128.add<f64>(s11, v128.mul<f64>(x1, x1));
-    const x2 = v128.load(a + shift2);
+    if (panelBytes == 1) break;
+    let x2 = v128.load(a, 128);
     s20 = v128.add<f64>(s20, v128.mul<f64>(x2, x0));
     s21 = v128.add<f64>(s21, v128.mul<f64>(x2, x1));
     s22 = v128.add<f64>(s22, v128.mul<f64>(x2, x2));
-    const x3 = v128.load(a1 + shift2);
+    let x3 = v128.load(a, 192);
+    s30 = v128.add<f64>(s30, v128.mul<f64>(x3, x0));
+    s31 = v128.add<f64>(s31, v128.mul<f64>(x3, x1));
+    s32 = v128.add<f64>(s32, v128.mul<f64>(x3, x2));
+    s33 = v128.add<f64>(s33, v128.mul<f64>(x3, x3));
+    if (panelBytes == 2) break;
+    x0 = v128.load(a, 16);
+    s00 = v128.add<f64>(s00, v128.mul<f64>(x0, x0));
+    x1 = v128.load(a, 80);
+    s10 = v128.add<f64>(s10, v128.mul<f64>(x1, x0));
+    s11 = v128.add<f64>(s11, v128.mul<f64>(x1, x1));
+    if (panelBytes == 3) break;
+    x2 = v128.load(a, 144);
+    s20 = v128.add<f64>(s20, v128.mul<f64>(x2, x0));
+    s21 = v128.add<f64>(s21, v128.mul<f64>(x2, x1));
+    s22 = v128.add<f64>(s22, v128.mul<f64>(x2, x2));
+    x3 = v128.load(a, 208);
+    s30 = v128.add<f64>(s30, v128.mul<f64>(x3, x0));
+    s31 = v128.add<f64>(s31, v128.mul<f64>(x3, x1));
+    s32 = v128.add<f64>(s32, v128.mul<f64>(x3, x2));
+    s33 = v128.add<f64>(s33, v128.mul<f64>(x3, x3));
+    if (panelBytes == 4) break;
+    x0 = v128.load(a, 32);
+    s00 = v128.add<f64>(s00, v128.mul<f64>(x0, x0));
+    x1 = v128.load(a, 96);
+    s10 = v128.add<f64>(s10, v128.mul<f64>(x1, x0));
+    s11 = v128.add<f64>(s11, v128.mul<f64>(x1, x1));
+    if (panelBytes == 5) break;
+    x2 = v128.load(a, 160);
+    s20 = v128.add<f64>(s20, v128.mul<f64>(x2, x0));
+    s21 = v128.add<f64>(s21, v128.mul<f64>(x2, x1));
+    s22 = v128.add<f64>(s22, v128.mul<f64>(x2, x2));
+    x3 = v128.load(a, 224);
+    s30 = v128.add<f64>(s30, v128.mul<f64>(x3, x0));
+    s31 = v128.add<f64>(s31, v128.mul<f64>(x3, x1));
+    s32 = v128.add<f64>(s32, v128.mul<f64>(x3, x2));
+    s33 = v128.add<f64>(s33, v128.mul<f64>(x3, x3));
+    if (panelBytes == 6) break;
+    x0 = v128.load(a, 48);
+    s00 = v128.add<f64>(s00, v128.mul<f64>(x0, x0));
+    x1 = v128.load(a, 112);
+    s10 = v128.add<f64>(s10, v128.mul<f64>(x1, x0));
+    s11 = v128.add<f64>(s11, v128.mul<f64>(x1, x1));
+    if (panelBytes == 7) break;
+    x2 = v128.load(a, 176);
+    s20 = v128.add<f64>(s20, v128.mul<f64>(x2, x0));
+    s21 = v128.add<f64>(s21, v128.mul<f64>(x2, x1));
+    s22 = v128.add<f64>(s22, v128.mul<f64>(x2, x2));
+    x3 = v128.load(a, 240);
     s30 = v128.add<f64>(s30, v128.mul<f64>(x3, x0));
     s31 = v128.add<f64>(s31, v128.mul<f64>(x3, x1));
     s32 = v128.add<f64>(s32, v128.mul<f64>(x3, x2));
@@ -224,82 +365,114 @@ function diagonal4(aPtr: usize, rowBytes: usize, tileBytes: usize, targetPtr: us
   addTo(target + 16, s32, s33);
 }
 
-/** The three dot products of two rows among themselves. */
-function diagonal2(aPtr: usize, rowBytes: usize, tileBytes: usize, targetPtr: usize, step: usize): void {
+/** The three dot products of two features among themselves. */
+function diagonal2(aPtr: usize, end: usize, panelBytes: usize, targetPtr: usize, row: usize): void {
   let s00 = f64x2.splat(0);
   let s10 = f64x2.splat(0);
   let s11 = f64x2.splat(0);
-  for (let a = aPtr, end = aPtr + rowBytes; a < end; a += 16) {
-    const x0 = v128.load(a);
-    const x1 = v128.load(a + tileBytes);
+  for (let a = aPtr; a < end; a += panelBytes) {
+    let x0 = v128.load(a);
     s00 = v128.add<f64>(s00, v128.mul<f64>(x0, x0));
+    let x1 = v128.load(a, 64);
+    s10 = v128.add<f64>(s10, v128.mul<f64>(x1, x0));
+    s11 = v128.add<f64>(s11, v128.mul<f64>(x1, x1));
+    if (panelBytes == 1) break;
+    x0 = v128.load(a, 16);
+    s00 = v128.add<f64>(s00, v128.mul<f64>(x0, x0));
+    x1 = v128.load(a, 80);
+    s10 = v128.add<f64>(s10, v128.mul<f64>(x1, x0));
+    s11 = v128.add<f64>(s11, v128.mul<f64>(x1, x1));
+    if (panelBytes == 2) break;
+    x0 = v128.load(a, 32);
+    s00 = v128.add<f64>(s00, v128.mul<f64>(x0, x0));
+    x1 = v128.load(a, 96);
+    s10 = v128.add<f64>(s10, v128.mul<f64>(x1, x0));
+    s11 = v128.add<f64>(s11, v128.mul<f64>(x1, x1));
+    if (panelBytes == 3) break;
+    x0 = v128.load(a, 48);
+    s00 = v128.add<f64>(s00, v128.mul<f64>(x0, x0));
+    x1 = v128.load(a, 112);
     s10 = v128.add<f64>(s10, v128.mul<f64>(x1, x0));
     s11 = v128.add<f64>(s11, v128.mul<f64>(x1, x1));
   }
   addOne(targetPtr, s00);
-  addTo(targetPtr + step, s10, s11);
+  addTo(targetPtr + ((row + 1) << 3), s10, s11);
 }
 
-/** Dot products of one row with rows b, b + 1. */
-export function block1x2(
-  aPtr: usize,
-  bPtr: usize,
-  rowBytes: usize,
-  tileBytes: usize,
-  targetPtr: usize,
-): void {
+/** Dot products of one feature with features b, b + 1. */
+function block1x2(aPtr: usize, bPtr: usize, end: usize, panelBytes: usize, targetPtr: usize): void {
   let s0 = f64x2.splat(0);
   let s1 = f64x2.splat(0);
-  const end = aPtr + rowBytes;
   let b = bPtr;
-  for (let a = aPtr; a < end; a += 16, b += 16) {
-    const x = v128.load(a);
+  for (let a = aPtr; a < end; a += panelBytes, b += panelBytes) {
+    let x = v128.load(a);
     s0 = v128.add<f64>(s0, v128.mul<f64>(x, v128.load(b)));
-    s1 = v128.add<f64>(s1, v128.mul<f64>(x, v128.load(b + tileBytes)));
+    s1 = v128.add<f64>(s1, v128.mul<f64>(x, v128.load(b, 64)));
+    x = v128.load(a, 16);
+    s0 = v128.add<f64>(s0, v128.mul<f64>(x, v128.load(b, 16)));
+    s1 = v128.add<f64>(s1, v128.mul<f64>(x, v128.load(b, 80)));
+    x = v128.load(a, 32);
+    s0 = v128.add<f64>(s0, v128.mul<f64>(x, v128.load(b, 32)));
+    s1 = v128.add<f64>(s1, v128.mul<f64>(x, v128.load(b, 96)));
+    x = v128.load(a, 48);
+    s0 = v128.add<f64>(s0, v128.mul<f64>(x, v128.load(b, 48)));
+    s1 = v128.add<f64>(s1, v128.mul<f64>(x, v128.load(b, 112)));
   }
   addTo(targetPtr, s0, s1);
 }
 
 /**
- * sumXX += z z^T, packed lower triangle (row by row), z = [D][tile] as scaleRows left it. 4 x 2 blocks with lanes
- * over rows: 8 accumulators, 6 loads for 16 operations. O(N D^2 / 2).
+ * sumXX += z z^T, packed lower triangle (row by row), z in panels as scaleRows left it. 4 x 2 blocks with lanes over
+ * rows: 8 accumulators, 6 loads for 16 operations. Distances within a panel are constants: addresses need no
+ * instructions of their own, which had made this loop wait for the decoder. O(N D^2 / 2).
  */
-export function addOuterProducts(
-  scaledPtr: usize,
-  rows: i32,
-  d: i32,
-  tileBytes: usize,
-  targetPtr: usize,
-): void {
-  const rowBytes = (<usize>rows) << 3;
+export function addOuterProducts(scaledPtr: usize, rows: i32, d: i32, targetPtr: usize): void {
   const features = <usize>d;
+  const panelBytes = features << 6;
+  const bytes = (<usize>rows >> 3) * panelBytes;
   let row: usize = 0;
   for (; row + 4 <= features; row += 4) {
-    const a = scaledPtr + row * tileBytes;
-    let column: usize = 0;
-    for (; column < row; column += 2) {
-      const target = targetPtr + rowOffset(row) + (column << 3);
-      block4x2(a, scaledPtr + column * tileBytes, rowBytes, tileBytes, target, (row + 1) << 3, 8);
+    const a = scaledPtr + (row << 6);
+    const end = a + bytes;
+    const target = targetPtr + rowOffset(row);
+    for (let column: usize = 0; column < row; column += 2) {
+      block4x2(a, scaledPtr + (column << 6), end, panelBytes, target + (column << 3), row);
     }
-    diagonal4(a, rowBytes, tileBytes, targetPtr + rowOffset(row) + (row << 3), row);
+    diagonal4(a, end, panelBytes, target + (row << 3), row);
   }
   if (row + 2 <= features) {
-    const a = scaledPtr + row * tileBytes;
+    const a = scaledPtr + (row << 6);
+    const end = a + bytes;
+    const target = targetPtr + rowOffset(row);
     // Here row is a multiple of four.
     for (let column: usize = 0; column < row; column += 4) {
-      const target = targetPtr + rowOffset(row) + (column << 3);
-      block2x4(a, scaledPtr + column * tileBytes, rowBytes, tileBytes, target, (row + 1) << 3);
+      block2x4(a, scaledPtr + (column << 6), end, panelBytes, target + (column << 3), row);
     }
-    diagonal2(a, rowBytes, tileBytes, targetPtr + rowOffset(row) + (row << 3), (row + 1) << 3);
+    diagonal2(a, end, panelBytes, target + (row << 3), row);
     row += 2;
   }
   if (row < features) {
-    const a = scaledPtr + row * tileBytes;
+    const a = scaledPtr + (row << 6);
+    const end = a + bytes;
     const target = targetPtr + rowOffset(row);
     for (let column: usize = 0; column < row; column += 2) {
-      block1x2(a, scaledPtr + column * tileBytes, rowBytes, tileBytes, target + (column << 3));
+      block1x2(a, scaledPtr + (column << 6), end, panelBytes, target + (column << 3));
     }
-    addOne(target + (row << 3), sumOfSquares(a, rows));
+    let s0 = f64x2.splat(0);
+    let s1 = f64x2.splat(0);
+    let s2 = f64x2.splat(0);
+    let s3 = f64x2.splat(0);
+    for (let z = a; z < end; z += panelBytes) {
+      const z0 = v128.load(z);
+      s0 = v128.add<f64>(s0, v128.mul<f64>(z0, z0));
+      const z1 = v128.load(z, 16);
+      s1 = v128.add<f64>(s1, v128.mul<f64>(z1, z1));
+      const z2 = v128.load(z, 32);
+      s2 = v128.add<f64>(s2, v128.mul<f64>(z2, z2));
+      const z3 = v128.load(z, 48);
+      s3 = v128.add<f64>(s3, v128.mul<f64>(z3, z3));
+    }
+    addOne(target + (row << 3), v128.add<f64>(v128.add<f64>(s0, s1), v128.add<f64>(s2, s3)));
   }
 }
 
@@ -381,6 +554,7 @@ export function addDiagonalStatistics(
       const z1 = v128.mul<f64>(v128.load(r, 16), x1);
       s1 = v128.add<f64>(s1, z1);
       v1 = v128.add<f64>(v1, v128.mul<f64>(z1, x1));
+      if (d == 0) break;
       const x2 = v128.sub<f64>(v128.load(x, 32), mean);
       const z2 = v128.mul<f64>(v128.load(r, 32), x2);
       s2 = v128.add<f64>(s2, z2);

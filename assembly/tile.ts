@@ -15,9 +15,11 @@ import {
 } from './layout';
 import {
   centre,
+  centrePanels,
+  logDensityDiag,
   logDensityFull,
   logDensityFull2,
-  logDensityScaled,
+  logDensitySpherical,
   logDensityWhitened,
   whiten,
 } from './log-density';
@@ -63,7 +65,6 @@ export function logDensityRange(
 ): void {
   const stride = tileStride(form, d);
   const tileBytes = (<usize>stride) << 3;
-  const panelBytes = (<usize>d) << 6;
   const rowBytes = (<usize>d) << 3;
   const shift = (<usize>firstRow) << 3;
   const factorBytes = (<usize>factorSize(form, d)) << 3;
@@ -79,29 +80,14 @@ export function logDensityRange(
     const mu = firstFactor + factorBytes + rowBytes + <usize>component * rowBytes;
     logDensityWhitened(whitenedPtr, rows, d, tileBytes, mu, constPtr, halfPtr, maximumPtr, first);
   } else if (form == FULL && d > 2) {
-    const centredPtr = workspacePtr + centredOffset(k, stride) + shift;
-    centre(panels, rows, d, meanPtr, centredPtr, tileBytes);
-    logDensityFull(centredPtr, rows, d, tileBytes, factorPtr, constPtr, halfPtr, maximumPtr, first);
+    const centredPtr = workspacePtr + centredOffset(k, stride);
+    centrePanels(panels, rows, d, meanPtr, centredPtr);
+    logDensityFull(centredPtr, rows, d, factorPtr, constPtr, halfPtr, maximumPtr, first);
   } else if (form == FULL && d == 2) {
     logDensityFull2(panels, rows, meanPtr, factorPtr, constPtr, halfPtr, maximumPtr, first);
-  } else {
-    // DIAG, SPHERICAL, and FULL with one feature, whose factor is one number.
-    const scaleBytes: usize = form == SPHERICAL ? 0 : 8;
-    logDensityScaled(
-      panels,
-      rows,
-      d,
-      64,
-      panelBytes,
-      meanPtr,
-      factorPtr,
-      scaleBytes,
-      constPtr,
-      halfPtr,
-      maximumPtr,
-      first,
-    );
-  }
+  } else if (form == SPHERICAL) {
+    logDensitySpherical(panels, rows, d, meanPtr, factorPtr, constPtr, halfPtr, maximumPtr, first);
+  } else logDensityDiag(panels, rows, d, meanPtr, factorPtr, constPtr, halfPtr, maximumPtr, first);
 }
 
 /** Half log-densities [K][tile] of a tile and their maximum, into the workspace. */
@@ -180,8 +166,8 @@ export function addComponent(
     addStatistics2(panelsPtr, rows, meanPtr, respPtr, nk, sumX, sumXX);
   } else {
     const scaledPtr = workspacePtr + centredOffset(k, stride);
-    scaleRows(panelsPtr, rows, d, meanPtr, respPtr, scaledPtr, tileBytes, nk, sumX);
-    addOuterProducts(scaledPtr, rows, d, tileBytes, sumXX);
+    scaleRows(panelsPtr, rows, d, meanPtr, respPtr, scaledPtr, nk, sumX);
+    addOuterProducts(scaledPtr, rows, d, sumXX);
   }
 }
 
