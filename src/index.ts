@@ -2,7 +2,13 @@
 export { naturalLogarithms } from './elementary.ts';
 export { type ErrorCode, GaussmixError, GaussmixRangeError, GaussmixTypeError } from './errors.ts';
 export type { Fitted } from './fit.ts';
-export { type FitManyAsyncOptions, fitMany, fitManyAsync } from './fit-many.ts';
+export {
+  type FitManyAsyncOptions,
+  type FitTask,
+  fitEachAsync,
+  fitMany,
+  fitManyAsync,
+} from './fit-many.ts';
 export {
   type AbortSignalLike,
   type AsyncOptions,

@@ -2,7 +2,7 @@
 // Must not decide how replicates are run: replicates.ts does.
 import {
   type FitOptions,
-  GaussianMixture,
+  type GaussianMixture,
   GaussmixRangeError,
   GaussmixTypeError,
   Matrix,
@@ -14,14 +14,14 @@ import { Random } from '../random.ts';
 import { describeValue } from '../value-rules.ts';
 import { checkModel, integerOption, readRows } from './arguments.ts';
 import {
+  ASYNC_REPLICATES,
   type AsyncReplicates,
   checkEnough,
-  checkRunOptions,
+  checkProgress,
   type ProgressCallback,
-  type Replicates,
   replicateSeed,
-  runInTurns,
   runNow,
+  runOnWorkers,
   runReplicates,
   type Steps,
 } from './replicates.ts';
@@ -99,17 +99,16 @@ export function bootstrap(
 }
 
 /**
- * As {@link bootstrap}, the same bits, letting the host do other work between replicates.
- * @param options those of `bootstrap`, and `signal`
- * @throws (rejects with) as `bootstrap`, or the signal's reason
+ * As {@link bootstrap}, the same bits, on all cores.
+ * @param options those of `bootstrap`, and `workers`, `signal`, `workerScript`: see {@link AsyncReplicates}
+ * @throws (rejects with) as `bootstrap`; the signal's reason; KERNEL_UNAVAILABLE where workers cannot be started
  */
 export async function bootstrapAsync(
   model: GaussianMixture,
   data: MatrixLike,
   options: BootstrapOptions & AsyncReplicates = {},
 ): Promise<Bootstrap> {
-  const steps = bootstrapSteps(model, data, options, ['signal']);
-  return runInTurns(steps, options.signal);
+  return runOnWorkers(bootstrapSteps(model, data, options, ASYNC_REPLICATES), options);
 }
 
 function* bootstrapSteps(
@@ -120,7 +119,7 @@ function* bootstrapSteps(
 ): Steps<Bootstrap> {
   checkModel('bootstrap', 'model', model);
   checkKnownNames(options, [...OPTIONS, ...alsoAllowed], 'bootstrap');
-  checkRunOptions('bootstrap', options);
+  checkProgress('bootstrap', options.onProgress);
   const { method = 'nonparametric', regularization, tolerance, maxIterations } = options;
   if (!METHODS.includes(method)) {
     throw new GaussmixRangeError(
@@ -140,19 +139,20 @@ function* bootstrapSteps(
     tolerance,
     maxIterations,
   };
-  const replicates: Replicates<GaussianMixture> = yield* runReplicates(
+  const replicates = yield* runReplicates({
     count,
-    (replicate) => {
+    tasksEach: 1,
+    tasks: (replicate) => {
       if (method === 'parametric') {
-        const { data: drawn } = model.sample(n, { seed: replicateSeed(seed, replicate) });
-        return GaussianMixture.fit(drawn, refit);
+        return [{ data: model.sample(n, { seed: replicateSeed(seed, replicate) }).data, options: refit }];
       }
       const random = new Random(seed, replicate);
       const sampleWeight = method === 'weighted' ? randomWeights(random, n) : randomCounts(random, n);
-      return GaussianMixture.fit(rows, { ...refit, sampleWeight });
+      return [{ data: rows, options: { ...refit, sampleWeight } }];
     },
-    options.onProgress,
-  );
+    summarise: ([refitted]) => refitted,
+    onProgress: options.onProgress,
+  });
   checkEnough('bootstrap', replicates, 2);
   const { values: models, failed } = replicates;
   return {

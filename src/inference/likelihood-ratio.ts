@@ -1,18 +1,27 @@
 // How many components: the bootstrap likelihood-ratio test of k components against k + 1.
 // Must not decide how replicates are run: replicates.ts does.
-import { type FitOptions, GaussianMixture, GaussmixRangeError, Matrix, type MatrixLike } from 'gaussmix';
+import {
+  type FitOptions,
+  type FitTask,
+  type GaussianMixture,
+  GaussmixRangeError,
+  Matrix,
+  type MatrixLike,
+} from 'gaussmix';
 import { checkKnownNames, checkSeed } from '../options.ts';
 import { describeValue } from '../value-rules.ts';
 import { integerOption, readRows } from './arguments.ts';
 import {
+  ASYNC_REPLICATES,
   type AsyncReplicates,
   checkEnough,
-  checkRunOptions,
+  checkProgress,
+  fitAll,
   type ProgressCallback,
   type ReplicateProgress,
   replicateSeed,
-  runInTurns,
   runNow,
+  runOnWorkers,
   runReplicates,
   type Steps,
 } from './replicates.ts';
@@ -104,16 +113,16 @@ export function bootstrapLikelihoodRatio(
 }
 
 /**
- * As {@link bootstrapLikelihoodRatio}, the same bits, letting the host do other work between replicates.
- * @param options those of `bootstrapLikelihoodRatio`, and `signal`
- * @throws (rejects with) as `bootstrapLikelihoodRatio`, or the signal's reason
+ * As {@link bootstrapLikelihoodRatio}, the same bits, on all cores.
+ * @param options those of `bootstrapLikelihoodRatio`, and `workers`, `signal`, `workerScript`: see {@link AsyncReplicates}
+ * @throws (rejects with) as `bootstrapLikelihoodRatio`; the signal's reason; KERNEL_UNAVAILABLE where workers cannot be
+ * started
  */
 export async function bootstrapLikelihoodRatioAsync(
   data: MatrixLike,
   options: LikelihoodRatioOptions & AsyncReplicates = {},
 ): Promise<LikelihoodRatioTests> {
-  const steps = testSteps(data, options, ['signal']);
-  return runInTurns(steps, options.signal);
+  return runOnWorkers(testSteps(data, options, ASYNC_REPLICATES), options);
 }
 
 type CommonOptions = Omit<FitOptions, 'nComponents'>;
@@ -125,7 +134,7 @@ function* testSteps(
 ): Steps<LikelihoodRatioTests> {
   const what = 'bootstrapLikelihoodRatio';
   checkKnownNames(options, [...OPTIONS, ...alsoAllowed], what);
-  checkRunOptions(what, options);
+  checkProgress(what, options.onProgress);
   const first = integerOption(what, 'nComponents', options.nComponents, 1, 1);
   const most = integerOption(what, 'maxComponents', options.maxComponents, first + 1, first + 1);
   const count = integerOption(what, 'replicates', options.replicates, 1, 999);
@@ -140,67 +149,90 @@ function* testSteps(
   const tolerance = options.tolerance ?? 1e-6;
   const common: CommonOptions = { covarianceType, nInit, regularization, tolerance, maxIterations };
   const rows = readRows(data, undefined);
-  const [n] = rows.shape;
-  let nullModel = GaussianMixture.fit(rows, { ...common, nComponents: first, seed });
+  const observed: FitTask = { data: rows, options: { ...common, nComponents: first, seed } };
+  let [nullModel] = yield* fitAll([observed]);
   const tests: LikelihoodRatioTest[] = [];
   let nComponents = first;
   for (; nComponents < most; nComponents++) {
-    const model = nullModel;
-    const splits = splitModels(model);
-    const alternativeModel = fitAlternative(rows, splits, nComponents + 1, { ...common, seed });
-    const statistic = ratio(model, alternativeModel, n);
-    const testSeed = replicateSeed(seed, nComponents);
-    let stopped = false;
-    const { values, failed } = yield* runReplicates(
+    const [test, stopped] = yield* testOne(rows, nullModel, common, {
+      seed,
       count,
-      (replicate) => {
-        const drawn = replicateSeed(testSeed, replicate);
-        const { data: sample } = model.sample(n, { seed: drawn });
-        const underNull = GaussianMixture.fit(sample, {
-          ...common,
-          nInit: 1,
-          nComponents: model.nComponents,
-          initialization: model,
-        });
-        const search = { ...common, seed: drawn };
-        return ratio(underNull, fitAlternative(sample, splits, model.nComponents + 1, search), n);
-      },
-      onProgress &&
-        ((progress) => {
-          stopped = onProgress({ ...progress, nComponents: model.nComponents }) === false;
-          return stopped ? false : undefined;
-        }),
-    );
-    checkEnough(what, { values, failed }, 1);
-    const pValue = (1 + values.filter((value) => value >= statistic).length) / (1 + values.length);
-    tests.push({
-      nComponents,
-      statistic,
-      pValue,
-      replicates: Float64Array.from(values),
-      failed,
-      nullModel: model,
-      alternativeModel,
+      onProgress: onProgress && ((progress) => onProgress({ ...progress, nComponents })),
     });
-    if (stopped || pValue > level) break;
-    nullModel = alternativeModel;
+    tests.push(test);
+    if (stopped || test.pValue > level) break;
+    nullModel = test.alternativeModel;
   }
   return { tests, nComponents };
 }
 
-/** The best fit of one component more than `splits` were made from, by the same search whatever the data. */
-function fitAlternative(
+/** The test of a fitted null model against one component more. */
+function* testOne(
+  rows: { readonly data: Float64Array; readonly shape: readonly [number, number] },
+  nullModel: GaussianMixture,
+  common: CommonOptions,
+  {
+    seed,
+    count,
+    onProgress,
+  }: { seed: number; count: number; onProgress: ProgressCallback<ReplicateProgress> | undefined },
+): Steps<[test: LikelihoodRatioTest, stopped: boolean]> {
+  const { nComponents } = nullModel;
+  const n = rows.shape[0];
+  const splits = splitModels(nullModel);
+  const search = (data: MatrixLike, searchSeed: number): FitTask[] =>
+    alternatives(data, splits, nComponents + 1, { ...common, seed: searchSeed });
+  const alternativeModel = best(yield* fitAll(search(rows, seed)));
+  const statistic = ratio(nullModel, alternativeModel, n);
+  const testSeed = replicateSeed(seed, nComponents);
+  const replicates = yield* runReplicates({
+    count,
+    tasksEach: 2 + splits.length,
+    tasks: (replicate) => {
+      const drawn = replicateSeed(testSeed, replicate);
+      const { data } = nullModel.sample(n, { seed: drawn });
+      const underNull: FitTask = {
+        data,
+        options: { ...common, nInit: 1, nComponents, initialization: nullModel },
+      };
+      return [underNull, ...search(data, drawn)];
+    },
+    summarise: ([underNull, ...models]) => ratio(underNull, best(models), n),
+    onProgress,
+  });
+  checkEnough('bootstrapLikelihoodRatio', replicates, 1);
+  const { values, failed, stopped } = replicates;
+  const pValue = (1 + values.filter((value) => value >= statistic).length) / (1 + values.length);
+  const test: LikelihoodRatioTest = {
+    nComponents,
+    statistic,
+    pValue,
+    replicates: Float64Array.from(values),
+    failed,
+    nullModel,
+    alternativeModel,
+  };
+  return [test, stopped];
+}
+
+/** Fits of the alternative: from seeded starts, and from each of `splits`; as many whatever the data. */
+function alternatives(
   data: MatrixLike,
   splits: readonly NonNullable<FitOptions['initialization']>[],
   nComponents: number,
   options: CommonOptions,
-): GaussianMixture {
-  let best = GaussianMixture.fit(data, { ...options, nComponents });
-  for (const initialization of splits) {
-    const model = GaussianMixture.fit(data, { ...options, nInit: 1, nComponents, initialization });
-    if (logLikelihood(model) > logLikelihood(best)) best = model;
-  }
-  return best;
+): FitTask[] {
+  const seeded = { data, options: { ...options, nComponents } };
+  const splitting = splits.map((initialization) => ({
+    data,
+    options: { ...options, nInit: 1, nComponents, initialization },
+  }));
+  return [seeded, ...splitting];
+}
+
+/** The model of the highest likelihood, the first among equals. */
+function best(models: readonly GaussianMixture[]): GaussianMixture {
+  return models.reduce((a, b) => (logLikelihood(b) > logLikelihood(a) ? b : a));
 }
 
 /** 2 (ln L1 - ln L0) of n rows; the null model is an alternative too, so a search that ends below it ends at it. */

@@ -1,6 +1,14 @@
-// Replicates of a simulation: independent jobs by number, run one after another on this thread.
-// Must not know what a replicate computes.
-import { type AbortSignalLike, GaussmixError, GaussmixRangeError, GaussmixTypeError } from 'gaussmix';
+// Replicates of a simulation as fits that are independent of each other, run on this thread or on workers.
+// Must not know what a replicate is of.
+import {
+  type AsyncOptions,
+  type FitTask,
+  fitEachAsync,
+  GaussianMixture,
+  GaussmixError,
+  GaussmixRangeError,
+  GaussmixTypeError,
+} from 'gaussmix';
 import { Random } from '../random.ts';
 import { describeValue } from '../value-rules.ts';
 
@@ -14,106 +22,161 @@ export interface ReplicateProgress {
   readonly elapsedMs: number;
 }
 
-/** Where the `...Async` functions run. */
-export interface AsyncReplicates {
-  /** Aborting it rejects with its reason after the replicate at work. */
-  readonly signal?: AbortSignalLike;
-}
+/** Where the `...Async` functions run: `workers`, `signal` and `workerScript` as of `fitManyAsync`. */
+export type AsyncReplicates = Omit<AsyncOptions, 'timeLimitMs'>;
+
+export const ASYNC_REPLICATES: readonly string[] = ['workers', 'signal', 'workerScript'];
 
 // biome-ignore lint/suspicious/noConfusingVoidType: callbacks that return nothing are meant
 export type ProgressCallback<P = ReplicateProgress> = (progress: P) => void | false;
 
-/** What came of the replicates. */
-export interface Replicates<T> {
-  readonly values: readonly T[];
-  /** Replicates whose data could not be fitted; their values are not there. */
-  readonly failed: number;
+/** Fits to be done, in any order, each in its own place. */
+interface Work {
+  readonly tasks: Iterable<FitTask>;
+  /** @param index number of the task, from 0 */
+  onResult(result: GaussianMixture | GaussmixError, index: number): void;
 }
 
-/** A computation that yields between replicates, where a host may do other work or end it. */
-export type Steps<T> = Generator<void, T, void>;
+/** A computation that has its fits done for it: after each `yield` they are. */
+export type Steps<T> = Generator<Work, T, void>;
 
-/**
- * Runs jobs 0 to count - 1. A job must depend on its number alone, so that whoever runs it, in whatever order, gets the
- * same. One whose data cannot be fitted (no spread, fewer rows than components) counts as failed.
- * @param onProgress false ends it; the values so far are returned
- */
-export function* runReplicates<T>(
-  count: number,
-  job: (replicate: number) => T,
-  onProgress: ProgressCallback | undefined,
-): Steps<Replicates<T>> {
-  const startedAt = performance.now();
-  const values: T[] = [];
-  let failed = 0;
-  for (let replicate = 0; replicate < count; replicate++) {
-    try {
-      values.push(job(replicate));
-    } catch (error) {
-      const unfit =
-        error instanceof GaussmixError && ['DEGENERATE_DATA', 'TOO_FEW_ROWS'].includes(error.code);
-      if (!unfit) throw error;
-      failed++;
-    }
-    const elapsedMs = performance.now() - startedAt;
-    if (onProgress?.({ done: replicate + 1, of: count, elapsedMs }) === false) break;
-    yield;
-  }
-  return { values, failed };
-}
-
-/** The seed of a replicate: any other would give independent rows. */
-export function replicateSeed(seed: number, replicate: number): number {
-  return new Random(seed, replicate).integer(Number.MAX_SAFE_INTEGER);
-}
-
-/** Runs steps to their end at once. */
+/** Does the work of steps on this thread. */
 export function runNow<T>(steps: Steps<T>): T {
   let step = steps.next();
-  while (!step.done) step = steps.next();
-  return step.value;
-}
-
-/** How long the host waits for its turn, about. */
-const TURN_MS = 12;
-
-/** As {@link runNow}, letting the host do other work in between. @throws the signal's reason when it is aborted */
-export async function runInTurns<T>(steps: Steps<T>, signal: AbortSignalLike | undefined): Promise<T> {
-  let turn = performance.now();
-  let step = steps.next();
   while (!step.done) {
-    if (performance.now() - turn > TURN_MS) {
-      await new Promise((resolve) => setTimeout(resolve, 0));
-      turn = performance.now();
-    }
-    signal?.throwIfAborted();
+    let index = 0;
+    for (const task of step.value.tasks) step.value.onResult(fitted(task), index++);
     step = steps.next();
   }
   return step.value;
 }
 
-/** @throws GaussmixTypeError INVALID_OPTION for a signal or callback that is none */
-export function checkRunOptions(what: string, options: { onProgress?: unknown; signal?: unknown }): void {
-  const { onProgress, signal } = options;
-  const refuse = (name: string, value: unknown, allowed: string): GaussmixTypeError =>
-    new GaussmixTypeError(
-      'INVALID_OPTION',
-      `${what}: ${name} is ${describeValue(value)}; it must be ${allowed}`,
-    );
-  if (onProgress !== undefined && typeof onProgress !== 'function') {
-    throw refuse('onProgress', onProgress, 'a function');
-  }
-  if (signal !== undefined && typeof (signal as AbortSignalLike | null)?.throwIfAborted !== 'function') {
-    throw refuse('signal', signal, 'an AbortSignal');
+function fitted({ data, options }: FitTask): GaussianMixture | GaussmixError {
+  try {
+    return GaussianMixture.fit(data, options);
+  } catch (error) {
+    if (error instanceof GaussmixError) return error;
+    throw error;
   }
 }
 
+/** As {@link runNow}, the same bits, on workers. @throws the signal's reason when it is aborted */
+export async function runOnWorkers<T>(steps: Steps<T>, options: AsyncReplicates): Promise<T> {
+  const { workers, signal, workerScript } = options;
+  const where = {
+    ...(workers !== undefined && { workers }),
+    ...(signal && { signal }),
+    ...(workerScript !== undefined && { workerScript }),
+  };
+  let step = steps.next();
+  while (!step.done) {
+    const { tasks, onResult } = step.value;
+    await fitEachAsync(tasks, onResult, where);
+    step = steps.next();
+  }
+  return step.value;
+}
+
+/** The models of some tasks. @throws GaussmixError, the first by their order */
+export function* fitAll(tasks: readonly FitTask[]): Steps<readonly GaussianMixture[]> {
+  const results: (GaussianMixture | GaussmixError)[] = [];
+  yield {
+    tasks,
+    onResult: (result, index) => {
+      results[index] = result;
+    },
+  };
+  return results.map((result) => {
+    if (result instanceof GaussianMixture) return result;
+    throw result;
+  });
+}
+
+/** What came of the replicates. */
+export interface Replicates<T> {
+  /** By replicate, those that failed left out. */
+  readonly values: readonly T[];
+  /** Replicates whose data could not be fitted. */
+  readonly failed: number;
+  /** Ended by `onProgress`. */
+  readonly stopped: boolean;
+}
+
+/** A simulation: what is fitted in each replicate, and what is kept of it. */
+interface Simulation<T> {
+  readonly count: number;
+  /** Tasks of each replicate, always as many. They must depend on its number alone. */
+  readonly tasksEach: number;
+  tasks(replicate: number): readonly FitTask[];
+  summarise(models: readonly GaussianMixture[]): T;
+  readonly onProgress?: ProgressCallback | undefined;
+}
+
+/**
+ * Replicates 0 to count - 1. One whose data cannot be fitted (no spread, too few different rows) counts as failed; any
+ * other error is thrown.
+ */
+export function* runReplicates<T>(simulation: Simulation<T>): Steps<Replicates<T>> {
+  const { count, tasksEach, onProgress } = simulation;
+  const startedAt = performance.now();
+  const open: Map<number, (GaussianMixture | GaussmixError)[]> = new Map();
+  const values: T[] = [];
+  let failed = 0;
+  let done = 0;
+  let stopped = false;
+  function* tasks(): Generator<FitTask> {
+    for (let replicate = 0; replicate < count && !stopped; replicate++) yield* simulation.tasks(replicate);
+  }
+  const onResult = (result: GaussianMixture | GaussmixError, index: number): void => {
+    const replicate = Math.floor(index / tasksEach);
+    const results = open.get(replicate) ?? [];
+    results[index % tasksEach] = result;
+    open.set(replicate, results);
+    if (Object.keys(results).length < tasksEach) return;
+    open.delete(replicate);
+    const models = results.filter((each) => each instanceof GaussianMixture);
+    if (models.length === tasksEach) values[replicate] = simulation.summarise(models);
+    else {
+      const error = results.find((each) => !(each instanceof GaussianMixture)) as GaussmixError;
+      if (!['DEGENERATE_DATA', 'TOO_FEW_ROWS'].includes(error.code)) throw error;
+      failed++;
+    }
+    done++;
+    const progress = { done, of: count, elapsedMs: performance.now() - startedAt };
+    // Fits that workers have begun still arrive after a stop.
+    if (!stopped) stopped = onProgress?.(progress) === false;
+  };
+  yield { tasks: tasks(), onResult };
+  // Those that failed, or were cut short by a stop, left holes.
+  return { values: values.filter((_, replicate) => replicate in values), failed, stopped };
+}
+
+/** The seed of a replicate's data. */
+export function replicateSeed(seed: number, replicate: number): number {
+  return new Random(seed, replicate).integer(Number.MAX_SAFE_INTEGER);
+}
+
+/** @throws GaussmixTypeError INVALID_OPTION for a callback that is none */
+export function checkProgress(what: string, onProgress: unknown): void {
+  if (onProgress === undefined || typeof onProgress === 'function') return;
+  throw new GaussmixTypeError(
+    'INVALID_OPTION',
+    `${what}: onProgress is ${describeValue(onProgress)}; it must be a function`,
+  );
+}
+
 /** @throws GaussmixRangeError DEGENERATE_DATA when fewer than `least` replicates could be fitted */
-export function checkEnough(what: string, { values, failed }: Replicates<unknown>, least: number): void {
+export function checkEnough(
+  what: string,
+  { values, failed, stopped }: Replicates<unknown>,
+  least: number,
+): void {
   if (values.length >= least) return;
+  const because = stopped
+    ? `onProgress ended it; at least ${least} ${least === 1 ? 'is' : 'are'} needed`
+    : 'the data have too few different rows for so many components';
   throw new GaussmixRangeError(
     'DEGENERATE_DATA',
-    `${what}: only ${values.length} of ${values.length + failed} replicates could be fitted: the data have too few ` +
-      'different rows for so many components',
+    `${what}: only ${values.length} of ${values.length + failed} replicates could be fitted: ${because}`,
   );
 }
