@@ -1,8 +1,8 @@
 // Cholesky factorisation of a small matrix outside the kernel, for code that has no kernel memory of its own.
 // Must not allocate by the size of data, nor throw: what a failed pivot means is the caller's to say.
 
-/** Pivots up to this share of D times the diagonal element count as 0, as in the kernel (docs/ABI.md, gmm_cholesky). */
-const SINGULAR = 2 ** -50;
+/** 2^-50: pivots up to this share of D times the diagonal element count as 0, as in the kernel (docs/ABI.md, gmm_cholesky). */
+const SINGULAR = 1 / 1125899906842624;
 
 /**
  * L, lower triangular, with C = L L^T, in the place of C (D x D, row-major; only its lower triangle is read), zeros above.
