@@ -389,7 +389,8 @@ export class GaussianMixture {
 
   /**
    * The distribution of some features alone: the mixture of the same weights, of their means and their rows and columns
-   * of the covariances. The covariance type stays.
+   * of the covariances. Covariance types full, tied, diag and spherical stay; what other models ask of the components
+   * together is not kept, so that the result is of the narrowest of these four that holds it.
    *
    * @param features feature numbers from 0, at least one, none twice; the result's features are these, in this order
    * @returns a mixture of `features.length` features, without `fitted`
@@ -408,8 +409,8 @@ export class GaussianMixture {
   /**
    * The distribution of the other features given values of some: the mixture of each component's conditional normal
    * distribution, m_b + C_ba C_aa^-1 (x_a - m_a) with covariance C_bb - C_ba C_aa^-1 C_ab, weighted by the
-   * responsibilities of x_a under {@link marginal}. The covariance type stays. For many rows at once: `regress` of
-   * gaussmix/inference.
+   * responsibilities of x_a under {@link marginal}. Covariance types are kept as by `marginal`. For many rows at once:
+   * `regress` of gaussmix/inference.
    *
    * Values however far from the model give a proper mixture: far out, all weight goes to the component that reaches
    * furthest there.

@@ -165,7 +165,7 @@ export interface Partition {
  * Regression coefficients and residual covariance of features b on features a (Anderson 2003, "An Introduction to
  * Multivariate Statistical Analysis", theorem 2.5.1). From one Cholesky factor of the matrix with a before b,
  * [L_aa 0; L_ba L_bb]: B = L_ba L_aa^-1 and the covariance L_bb L_bb^T, which unlike the difference stays positive
- * definite. O(D^3)
+ * definite. Features that have nothing to do with each other are not factorised. O(D^3)
  * @param matrix C (D x D)
  * @throws GaussmixRangeError NOT_POSITIVE_DEFINITE naming the feature that follows from the others
  */
@@ -176,6 +176,9 @@ export function partition(
   b: readonly number[],
   label: string,
 ): Partition {
+  if (a.every((i) => b.every((j) => matrix[i * d + j] === 0))) {
+    return { coefficients: new Float64Array(b.length * a.length), covariance: subMatrix(matrix, d, b) };
+  }
   const order = [...a, ...b];
   const factor = subMatrix(matrix, d, order);
   const failed = cholesky(factor, d);

@@ -1,7 +1,7 @@
 // Mixture regression: the distribution of some features given the others, for many rows at once.
 // Must not differ from GaussianMixture.conditional, row by row.
 import { type GaussianMixture, Matrix, type MatrixLike } from 'gaussmix';
-import { checkFeatures, otherFeatures, partition, pickColumns } from '../partition.ts';
+import { checkFeatures, otherFeatures, type Partition, partition, pickColumns } from '../partition.ts';
 import { checkModel, readRows } from './arguments.ts';
 
 /** What the other features are expected to be, row by row. N rows, B other features. */
@@ -51,9 +51,10 @@ export function regress(model: GaussianMixture, features: readonly number[], row
   const resp = marginal.predictProba(x);
   const [n, a] = x.shape;
   const b = outputs.length;
-  const parts = model.covariances.map((matrix, component) =>
-    partition(matrix.data, d, inputs, outputs, `regress: component ${component}`),
-  );
+  const part = (component: number): Partition =>
+    partition(model.covariances[component].data, d, inputs, outputs, `regress: component ${component}`);
+  const shared = model.covarianceType === 'tied' ? part(0) : undefined;
+  const parts = Array.from({ length: k }, (_, component) => shared ?? part(component));
   const known = pickColumns(model.means.data, d, inputs);
   const wanted = pickColumns(model.means.data, d, outputs);
 

@@ -119,7 +119,8 @@ interface Simulation<T> {
 export function* runReplicates<T>(simulation: Simulation<T>): Steps<Replicates<T>> {
   const { count, tasksEach, onProgress } = simulation;
   const startedAt = performance.now();
-  const open: Map<number, (GaussianMixture | GaussmixError)[]> = new Map();
+  const open: Map<number, { readonly results: (GaussianMixture | GaussmixError)[]; left: number }> =
+    new Map();
   const values: T[] = [];
   let failed = 0;
   let done = 0;
@@ -129,10 +130,12 @@ export function* runReplicates<T>(simulation: Simulation<T>): Steps<Replicates<T
   }
   const onResult = (result: GaussianMixture | GaussmixError, index: number): void => {
     const replicate = Math.floor(index / tasksEach);
-    const results = open.get(replicate) ?? [];
+    const entry = open.get(replicate) ?? { results: [], left: tasksEach };
+    const { results } = entry;
     results[index % tasksEach] = result;
-    open.set(replicate, results);
-    if (Object.keys(results).length < tasksEach) return;
+    entry.left--;
+    open.set(replicate, entry);
+    if (entry.left > 0) return;
     open.delete(replicate);
     const models = results.filter((each) => each instanceof GaussianMixture);
     if (models.length === tasksEach) values[replicate] = simulation.summarise(models);

@@ -31,6 +31,9 @@ export interface StandardErrors extends ParameterErrors {
  * fits with many rows per parameter; with few rows, components that overlap much, or regularization that matters, use
  * `bootstrap`, which Basford, Greenway, McLachlan and Peel (1997) found more reliable there.
  *
+ * Covariance types full, tied, diag and spherical. Those of mclust's other models depend on each other in ways that have no
+ * elements of their own: use `bootstrap`.
+ *
  * @param model fitted to `data` to convergence
  * @param data N x D, the rows it was fitted to, each of weight 1
  * @throws GaussmixError as `predictProba` for the data; DEGENERATE_DATA where they do not determine all parameters (fewer rows
@@ -44,6 +47,7 @@ export interface StandardErrors extends ParameterErrors {
  */
 export function standardErrors(model: GaussianMixture, data: MatrixLike): StandardErrors {
   checkModel('standardErrors', 'model', model);
+  checkElements(model.covarianceType);
   const { nComponents: k, nFeatures: d, nParameters: p } = model;
   const rows = readRows(data, d, model.featureNames);
   const resp = model.predictProba(rows).data;
@@ -68,6 +72,17 @@ export function standardErrors(model: GaussianMixture, data: MatrixLike): Standa
   }
   const covariance = inverseFromFactor(information, p);
   return { ...scores.errors(covariance), covariance: new Matrix(covariance, [p, p]) };
+}
+
+/** Covariance types whose free parameters are elements of the matrices. */
+const ELEMENTWISE: readonly string[] = ['full', 'tied', 'diag', 'spherical'];
+
+function checkElements(covarianceType: string): void {
+  if (ELEMENTWISE.includes(covarianceType)) return;
+  throw new GaussmixRangeError(
+    'INVALID_OPTION',
+    `standardErrors: not available for covarianceType '${covarianceType}', only for ${ELEMENTWISE.join(', ')}: use bootstrap`,
+  );
 }
 
 /** Where the parameters of a model stand in a vector, and the gradient of a row's log-density by them. */
