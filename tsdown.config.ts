@@ -16,6 +16,32 @@ const library: UserConfig = {
   copy: ['build/gaussmix.wasm', 'build/worker.js'],
 };
 
+/** Resolves the library's public name, and what of it a bundle must not have a copy of, to the file beside. */
+const libraryBeside = (file: string, own: RegExp = /^gaussmix$/): NonNullable<UserConfig['plugins']> => ({
+  name: 'library-beside',
+  resolveId: (id: string) => (own.test(id) ? { id: file, external: true } : null),
+});
+
+// What is asked of a fitted mixture: a bundle that uses the library as any program does, so that both have one kernel, one
+// class of models and one of errors.
+const inference: UserConfig = {
+  ...library,
+  entry: { inference: 'src/inference/index.ts' },
+  copy: [],
+  clean: false,
+  // Not `plugins`: the declarations for CommonJS are made without those.
+  inputOptions: (options, format, { cjsDts }) => ({
+    ...options,
+    plugins: [
+      libraryBeside(
+        format === 'cjs' || cjsDts ? './index.cjs' : './index.js',
+        /^gaussmix$|^\.\.?\/errors\.ts$/,
+      ),
+      options.plugins,
+    ],
+  }),
+};
+
 // The command line uses the library as any program does, by its public name: here the file beside it.
 const commandLine: UserConfig = {
   entry: { cli: 'cli/main.ts' },
@@ -25,12 +51,7 @@ const commandLine: UserConfig = {
   dts: false,
   clean: false,
   fixedExtension: false,
-  plugins: [
-    {
-      name: 'library-beside',
-      resolveId: (id: string) => (id === 'gaussmix' ? { id: './index.js', external: true } : null),
-    },
-  ],
+  plugins: libraryBeside('./index.js'),
 };
 
-export default defineConfig([library, commandLine]) as UserConfig[];
+export default defineConfig([library, inference, commandLine]) as UserConfig[];

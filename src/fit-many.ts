@@ -1,6 +1,6 @@
 // Many small fits with the same options.
 // Must not differ from fitting one by one in any bit.
-import { GaussmixTypeError } from './errors.ts';
+import { GaussmixError, GaussmixRangeError, GaussmixTypeError } from './errors.ts';
 import {
   ASYNC_OPTIONS,
   type AsyncOptions,
@@ -10,9 +10,15 @@ import {
   withOwnStart,
 } from './gaussian-mixture.ts';
 import { runJobs } from './job-pool.ts';
-import { type DataSet, ofDataSet } from './jobs.ts';
+import { type DataSet, type Failure, ofDataSet } from './jobs.ts';
 import type { MatrixLike } from './matrix.ts';
-import { type AliasedFitOptions, type FitOptions, type Start, validateFitOptions } from './options.ts';
+import {
+  type AliasedFitOptions,
+  checkKnownNames,
+  type FitOptions,
+  type Start,
+  validateFitOptions,
+} from './options.ts';
 import { checkMeans, checkSymmetric } from './parameters.ts';
 import { toRowSource } from './row-source.ts';
 
@@ -76,33 +82,92 @@ export async function fitManyAsync(
   options: FitManyAsyncOptions,
 ): Promise<GaussianMixture[]> {
   const own = withOwnStart(options as FitOptions & AsyncOptions);
-  const where = checkAsyncOptions(own);
   for (const name of ['onIteration', 'timeLimitMs'] as const) {
     if (own[name] === undefined) continue;
     throw new GaussmixTypeError('INVALID_OPTION', `fitManyAsync takes no ${name}; \`signal\` stops it`);
   }
   const models: GaussianMixture[] = [];
-  const sent: Map<number, readonly DataSet[]> = new Map();
-  await runJobs('fitDataSets', undefined, batches(datasets, own, sent), where, (batch, outcomes) => {
-    const sets = sent.get(batch) as readonly DataSet[];
-    sent.delete(batch);
-    for (const [i, { parameters, record }] of outcomes.entries()) {
-      models[sets[i].index] = modelOf(parameters, record, sets[i].names);
-    }
+  await fitTasks(sameOptions(datasets, own), own, false, (index, model) => {
+    models[index] = model as GaussianMixture;
   });
   return models;
 }
 
-/** The data sets in batches worth a message to another thread. They are kept in `sent` by the number of the batch. */
+function* sameOptions(datasets: Iterable<MatrixLike>, options: FitOptions): Generator<FitTask> {
+  for (const data of datasets) yield { data, options };
+}
+
+/** A data set and how to fit it. */
+export interface FitTask {
+  readonly data: MatrixLike;
+  /** Those of `fit` but `onIteration`. */
+  readonly options: Omit<FitOptions, 'onIteration'>;
+}
+
+/**
+ * As {@link fitManyAsync} where every fit has options of its own (a start, a seed, weights) and one that fails does not end
+ * the others: what searches, bootstraps and cross-validations are made of. Nothing is collected.
+ *
+ * @param tasks any iterable; each is read when a worker has room for it
+ * @param onResult called with the model that `fit` gives, or with the error it throws, and the number of the task, from
+ * 0; in any order
+ * @param where `workers`, `signal`, `workerScript`: see {@link AsyncOptions}
+ * @returns a promise that is there when all results are; rejected with the signal's reason on abort
+ * @throws (rejects with) KERNEL_UNAVAILABLE where workers cannot be started; what `tasks` or `onResult` throws
+ * @example
+ * import { fitEachAsync } from 'gaussmix';
+ * const data = [1, 1.2, 0.9, 8, 8.3, 7.9, 15, 15.1];
+ * const tasks = [1, 2, 3, 9].map((k) => ({ data, options: { nComponents: k } }));
+ * await fitEachAsync(tasks, (result, index) => console.log(index, result.nComponents ?? result.message));
+ */
+export async function fitEachAsync(
+  tasks: Iterable<FitTask>,
+  onResult: (result: GaussianMixture | GaussmixError, index: number) => void,
+  where: Omit<AsyncOptions, 'timeLimitMs'> = {},
+): Promise<void> {
+  checkKnownNames(where, ['workers', 'signal', 'workerScript'], 'fitEachAsync');
+  await fitTasks(tasks, where, true, (index, result) => onResult(result, index));
+}
+
+/** Fits tasks on workers; see {@link fitDataSets} for `keepFailures`. */
+async function fitTasks(
+  tasks: Iterable<FitTask>,
+  where: AsyncOptions,
+  keepFailures: boolean,
+  onResult: (index: number, result: GaussianMixture | GaussmixError) => void,
+): Promise<void> {
+  const sent: Map<number, readonly DataSet[]> = new Map();
+  const onFailure = keepFailures ? onResult : undefined;
+  const inputs = batches(tasks, sent, onFailure);
+  await runJobs('fitDataSets', keepFailures, inputs, checkAsyncOptions(where), (batch, outcomes) => {
+    const sets = sent.get(batch) as readonly DataSet[];
+    sent.delete(batch);
+    for (const [i, outcome] of outcomes.entries()) {
+      const { index, names } = sets[i];
+      const model =
+        'code' in outcome ? restored(outcome) : modelOf(outcome.parameters, outcome.record, names);
+      onResult(index, model);
+    }
+  });
+}
+
+function restored({ code, isTypeError, message }: Failure): GaussmixError {
+  return isTypeError ? new GaussmixTypeError(code, message) : new GaussmixRangeError(code, message);
+}
+
+/**
+ * The data sets in batches worth a message to another thread. They are kept in `sent` by the number of the batch.
+ * @param onFailure gets the errors of data sets that are refused; without it they are thrown
+ */
 function* batches(
-  datasets: Iterable<MatrixLike>,
-  options: FitOptions,
+  tasks: Iterable<FitTask>,
   sent: Map<number, readonly DataSet[]>,
+  onFailure?: (index: number, error: GaussmixError) => void,
 ): Generator<readonly DataSet[]> {
-  let portable: FitOptions | undefined;
+  const portable = portableStarts();
   let batch: DataSet[] = [];
   let doubles = 0;
-  let index = 0;
+  let index = -1;
   let number = 0;
   const take = (): readonly DataSet[] => {
     const full = batch;
@@ -111,27 +176,52 @@ function* batches(
     doubles = 0;
     return full;
   };
-  for (const data of datasets) {
+  for (const { data, options } of tasks) {
+    index++;
     try {
-      portable ??= withPortableStart(options);
-      batch.push(readDataSet(data, portable, index));
+      batch.push(readDataSet(data, portable(options), index, onFailure ? [] : ASYNC_OPTIONS));
     } catch (error) {
+      if (onFailure && error instanceof GaussmixError) {
+        onFailure(index, error);
+        continue;
+      }
       // Those before it first: one of them may fail too.
       if (batch.length > 0) yield take();
       throw ofDataSet(error, index);
     }
     doubles += batch[batch.length - 1].data.length;
-    index++;
     if (doubles >= BATCH_DOUBLES || batch.length === BATCH_SETS) yield take();
   }
   if (batch.length > 0) yield take();
 }
 
-function readDataSet(matrix: MatrixLike, options: FitOptions, index: number): DataSet {
+/** {@link withPortableStart}, once for each start given. */
+function portableStarts(): (options: FitOptions) => FitOptions {
+  const known: WeakMap<object, Start> = new WeakMap();
+  return (options) => {
+    const { initialization } = options;
+    if (typeof initialization !== 'object' || initialization === null) return options;
+    const start =
+      known.get(initialization) ?? (withPortableStart(withOwnStart(options)).initialization as Start);
+    known.set(initialization, start);
+    return { ...options, initialization: start };
+  };
+}
+
+function readDataSet(
+  matrix: MatrixLike,
+  options: FitOptions,
+  index: number,
+  alsoAllowed: readonly string[],
+): DataSet {
   const source = toRowSource(matrix);
   const { rows, columns, columnNames, leftOut } = source;
   const names = { ...(columnNames && { columnNames }), ...(leftOut && { leftOut }) };
-  const settings = validateFitOptions(options, rows, ASYNC_OPTIONS);
+  const settings = validateFitOptions(options, rows, alsoAllowed);
+  if (settings.onIteration) {
+    const message = 'onIteration cannot be called from workers: leave it out';
+    throw new GaussmixTypeError('INVALID_OPTION', message);
+  }
   const data = new Float64Array(rows * columns);
   source.read(0, rows, data);
   return { index, settings, names, shape: [rows, columns], data };

@@ -1,5 +1,6 @@
 // The fitted mixture that users hold: immutable parameters, and everything that can be asked of them.
 // Must not iterate EM (fit.ts) nor check parameters itself (parameters.ts).
+import { naturalLogarithms } from './elementary.ts';
 import { GaussmixRangeError, GaussmixTypeError } from './errors.ts';
 import { type AsyncSettings, type Fitted, fitRows, fitRowsAsync } from './fit.ts';
 import { BLOCK, type Kernel, withKernel } from './kernel.ts';
@@ -27,6 +28,13 @@ import {
   notPositiveDefinite,
   type Parameters,
 } from './parameters.ts';
+import {
+  checkFeatures,
+  checkValues,
+  conditionalParameters,
+  marginalParameters,
+  otherFeatures,
+} from './partition.ts';
 import {
   accumulateAll,
   blockCount,
@@ -349,6 +357,92 @@ export class GaussianMixture {
   }
 
   /**
+   * How uncertain each row's component is: 1 - max_k r_ik, from 0 (certain) to 1 - 1/K (Bensmail, Celeux, Raftery and
+   * Robert 1997). Added up from the other responsibilities, so that it keeps its digits where it is small.
+   * @param data N x D
+   * @returns N probabilities that {@link predict} names the wrong component, if the model is right
+   * @throws GaussmixError for data that is no N x D matrix of finite numbers
+   * @example
+   * import { GaussianMixture } from 'gaussmix';
+   * const model = GaussianMixture.fromParameters({ weights: [0.5, 0.5], means: [[0], [4]], covariances: [[1], [1]] });
+   * console.log(model.uncertainty([[0], [2], [4]])); // 0.0003…, 0.5, 0.0003…
+   */
+  uncertainty(data: MatrixLike, options?: DataOptions): Float64Array {
+    const source = this.#source(data, options);
+    const result = new Float64Array(source.rows);
+    const k = this.nComponents;
+    this.#eachBlock(source, { resp: true }, (kernel, first, count, { resp }) => {
+      const values = kernel.view(resp, count * k);
+      for (let i = 0; i < count; i++) {
+        let largest = values[i * k];
+        let others = 0;
+        for (let component = 1; component < k; component++) {
+          const value = values[i * k + component];
+          others += Math.min(value, largest);
+          largest = Math.max(value, largest);
+        }
+        result[first + i] = others;
+      }
+    });
+    return result;
+  }
+
+  /**
+   * The distribution of some features alone: the mixture of the same weights, of their means and their rows and columns
+   * of the covariances. Covariance types full, tied, diag and spherical stay; what other models ask of the components
+   * together is not kept, so that the result is of the narrowest of these four that holds it.
+   *
+   * @param features feature numbers from 0, at least one, none twice; the result's features are these, in this order
+   * @returns a mixture of `features.length` features, without `fitted`
+   * @throws GaussmixError INVALID_OPTION naming the position in `features`
+   * @example
+   * import { GaussianMixture } from 'gaussmix';
+   * const model = GaussianMixture.fromParameters({ weights: [1], means: [[1, 2]], covariances: [[1, 0.5, 0.5, 3]] });
+   * console.log(model.marginal([1]).covariances[0].toArray()); // [ [ 3 ] ]
+   */
+  marginal(features: readonly number[]): GaussianMixture {
+    const kept = checkFeatures('marginal', features, this.nFeatures, false);
+    const parameters = marginalParameters(this.#parameters, kept);
+    return this.#derived(checkFactors(parameters, 'marginal: covariances'), kept);
+  }
+
+  /**
+   * The distribution of the other features given values of some: the mixture of each component's conditional normal
+   * distribution, m_b + C_ba C_aa^-1 (x_a - m_a) with covariance C_bb - C_ba C_aa^-1 C_ab, weighted by the
+   * responsibilities of x_a under {@link marginal}. Covariance types are kept as by `marginal`. For many rows at once:
+   * `regress` of gaussmix/inference.
+   *
+   * Values however far from the model give a proper mixture: far out, all weight goes to the component that reaches
+   * furthest there.
+   *
+   * @param features feature numbers from 0, none twice, at least one and not all
+   * @param values one finite number per feature given, in the units of the data
+   * @returns a mixture of the other features in their order, without `fitted`. O(K D^3)
+   * @throws GaussmixError INVALID_OPTION, INVALID_SHAPE, INVALID_VALUE naming the position; NOT_POSITIVE_DEFINITE where a
+   * feature follows from the others but for rounding
+   * @example
+   * import { GaussianMixture } from 'gaussmix';
+   * const model = GaussianMixture.fromParameters({ weights: [1], means: [[0, 0]], covariances: [[1, 0.5, 0.5, 1]] });
+   * const given = model.conditional([0], [2]);
+   * console.log(given.means.toArray(), given.covariances[0].toArray()); // [ [ 1 ] ] [ [ 0.75 ] ]
+   */
+  conditional(features: readonly number[], values: readonly number[]): GaussianMixture {
+    const given = checkFeatures('conditional', features, this.nFeatures, true);
+    const known = checkValues('conditional', values, given);
+    const weights = this.marginal(given).predictProba([known]).data;
+    const parameters = conditionalParameters(this.#parameters, given, known, weights);
+    const others = otherFeatures(given, this.nFeatures);
+    return this.#derived(checkFactors(parameters, 'conditional: covariances'), others);
+  }
+
+  /** A mixture of some of the features, with their names. */
+  #derived(parameters: Parameters, features: readonly number[]): GaussianMixture {
+    const { featureNames } = this;
+    const names = featureNames && { columnNames: features.map((feature) => featureNames[feature]) };
+    return new GaussianMixture(CONSTRUCT, parameters, undefined, names);
+  }
+
+  /**
    * Mahalanobis distance of each row to each component, sqrt((x - m_k)^T C_k^-1 (x - m_k)); not squared.
    * @param data N x D
    * @returns N x K, in standard deviations
@@ -390,7 +484,10 @@ export class GaussianMixture {
   /** Schwarz's Bayesian criterion, -2 logL + p ln N, of these rows; lower is better. @throws as {@link score} */
   bic(data: MatrixLike, options?: DataOptions): number {
     const source = this.#source(data, options);
-    return -2 * this.score(data, options) * source.rows + this.nParameters * naturalLog(source.rows);
+    return (
+      -2 * this.score(data, options) * source.rows +
+      this.nParameters * naturalLogarithms(Float64Array.of(source.rows))[0]
+    );
   }
 
   /**
@@ -489,16 +586,6 @@ export class GaussianMixture {
   }
 }
 
-/** ln x by the kernel: engines differ in the last bit of Math.log. */
-function naturalLog(x: number): number {
-  return withKernel(16, (kernel) => {
-    const at = kernel.allocate(1);
-    kernel.f64[at / 8] = x;
-    kernel.exports.gmm_log(at, at, 1);
-    return kernel.f64[at / 8];
-  });
-}
-
 /** Parameters given by a user or a file, checked down to positive definiteness. */
 function checkParameters(p: MixtureParameters): Parameters {
   const form = canonicalCovarianceType(p.covarianceType ?? 'full');
@@ -506,7 +593,12 @@ function checkParameters(p: MixtureParameters): Parameters {
   const weights = checkWeights(p.weights, k, 'weights');
   const full = checkSymmetric(p.covariances, k, d, 'covariances');
   const covariances = narrowCovariances(form, full, k, d, 'covariances');
-  const parameters: Parameters = { form, k, d, weights, means, covariances };
+  return checkFactors({ form, k, d, weights, means, covariances }, 'covariances');
+}
+
+/** Parameters whose covariances the kernel can factorise. @throws GaussmixRangeError NOT_POSITIVE_DEFINITE otherwise */
+function checkFactors(parameters: Parameters, name: string): Parameters {
+  const { form, k, d } = parameters;
   const width = form === 'diag' || form === 'spherical' ? 4 : d + 4;
   withKernel(64 * k * d * width, (kernel) => {
     const mixture = new KernelMixture(kernel, form, k, d);
@@ -516,8 +608,8 @@ function checkParameters(p: MixtureParameters): Parameters {
       const failed = mixture.statusOf(component);
       if (failed === 0) continue;
       const feature = failed - 1;
-      const variance = full[component * d * d + feature * (d + 1)];
-      throw notPositiveDefinite(`covariances[${component}]`, feature, variance);
+      const variance = expandCovariances(parameters)[component].data[feature * (d + 1)];
+      throw notPositiveDefinite(`${name}[${component}]`, feature, variance);
     }
   });
   return parameters;

@@ -1,7 +1,14 @@
 // The public interface of the library: re-exports only.
+export { naturalLogarithms } from './elementary.ts';
 export { type ErrorCode, GaussmixError, GaussmixRangeError, GaussmixTypeError } from './errors.ts';
 export type { Fitted } from './fit.ts';
-export { type FitManyAsyncOptions, fitMany, fitManyAsync } from './fit-many.ts';
+export {
+  type FitManyAsyncOptions,
+  type FitTask,
+  fitEachAsync,
+  fitMany,
+  fitManyAsync,
+} from './fit-many.ts';
 export {
   type AbortSignalLike,
   type AsyncOptions,

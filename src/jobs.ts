@@ -1,6 +1,6 @@
 // What a worker that holds the whole library can be asked to do: functions of what is shared and of one job's input.
 // Must not hold state: a job gives the same bits in any worker, and on the calling thread.
-import { GaussmixError, GaussmixRangeError, GaussmixTypeError } from './errors.ts';
+import { type ErrorCode, GaussmixError, GaussmixRangeError, GaussmixTypeError } from './errors.ts';
 import { type FitOutcome, fitRows } from './fit.ts';
 import type { FitSettings } from './options.ts';
 import { type RowSource, toRowSource } from './row-source.ts';
@@ -16,12 +16,21 @@ export interface DataSet {
   readonly data: Float64Array;
 }
 
-function fitDataSets(_: undefined, sets: readonly DataSet[]): FitOutcome[] {
+/** Why a data set could not be fitted: a GaussmixError in a form that can be cloned. */
+export interface Failure {
+  readonly code: ErrorCode;
+  readonly isTypeError: boolean;
+  readonly message: string;
+}
+
+/** @param keepFailures whether a data set that cannot be fitted has a failure in its place; otherwise it ends the job */
+function fitDataSets(keepFailures: boolean, sets: readonly DataSet[]): (FitOutcome | Failure)[] {
   return sets.map(({ index, settings, names, shape, data }) => {
     try {
       return fitRows({ ...toRowSource({ data, shape }), ...names }, settings);
     } catch (error) {
-      throw ofDataSet(error, index);
+      if (!(keepFailures && error instanceof GaussmixError)) throw ofDataSet(error, index);
+      return { code: error.code, isTypeError: error instanceof TypeError, message: error.message };
     }
   });
 }

@@ -3,27 +3,31 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { findRuntime, NODES } from '../scripts/runtimes.mjs';
 import { leftOut } from './helpers/left-out.ts';
 
-const script = fileURLToPath(new URL('./helpers/bits.mjs', import.meta.url));
-const fixture = new URL('./fixtures/bits.json', import.meta.url);
+describe.each(['bits', 'inference-bits'])('%s', (name) => {
+  const script = fileURLToPath(new URL(`./helpers/${name}.mjs`, import.meta.url));
+  const fixture = new URL(`./fixtures/${name}.json`, import.meta.url);
 
-function bitsOn(node: string): string {
-  return execFileSync(node, [script], { encoding: 'utf8' }).trim();
-}
+  function bitsOn(node: string): string {
+    return execFileSync(node, [script], { encoding: 'utf8' }).trim();
+  }
 
-it('this engine gives the bits of the repository', () => {
-  const bits = bitsOn(process.execPath);
-  if (process.env.UPDATE_BITS) writeFileSync(fixture, `${JSON.stringify({ sha256: bits }, null, 2)}\n`);
-  expect(existsSync(fixture)).toBe(true);
-  expect(bits).toBe(JSON.parse(readFileSync(fixture, 'utf8')).sha256);
-});
+  it('this engine gives the bits of the repository', () => {
+    const bits = bitsOn(process.execPath);
+    if (process.env.UPDATE_BITS) writeFileSync(fixture, `${JSON.stringify({ sha256: bits }, null, 2)}\n`);
+    expect(existsSync(fixture)).toBe(true);
+    expect(bits).toBe(JSON.parse(readFileSync(fixture, 'utf8')).sha256);
+  });
 
-it.for(NODES)('%s gives the same bits', (name, context) => {
-  const node = findRuntime(name);
-  if (node.missing !== undefined) return leftOut(context, node.missing);
-  expect(execFileSync(node.executable, ['--version'], { encoding: 'utf8' }).trim()).toBe(`v${node.version}`);
-  expect(bitsOn(node.executable)).toBe(JSON.parse(readFileSync(fixture, 'utf8')).sha256);
+  it.for(NODES)('%s gives the same bits', (name, context) => {
+    const node = findRuntime(name);
+    if (node.missing !== undefined) return leftOut(context, node.missing);
+    expect(execFileSync(node.executable, ['--version'], { encoding: 'utf8' }).trim()).toBe(
+      `v${node.version}`,
+    );
+    expect(bitsOn(node.executable)).toBe(JSON.parse(readFileSync(fixture, 'utf8')).sha256);
+  });
 });

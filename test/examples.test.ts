@@ -1,4 +1,4 @@
-// Every example in the README and the docstrings runs on the built package and prints what it says it prints.
+// Every example in the README, docs/INFERENCE.md and the docstrings runs on the built package and prints what it says it prints.
 import { execFileSync } from 'node:child_process';
 import {
   mkdirSync,
@@ -66,7 +66,19 @@ it('every JavaScript example of the README runs', () => {
   runModule(all.join('\n'));
 });
 
-const sources = readdirSync(join(root, 'src')).filter((name) => name.endsWith('.ts'));
+it('every JavaScript example of docs/INFERENCE.md runs, one after another', () => {
+  const all = blocks(read('docs/INFERENCE.md'), 'js');
+  expect(all.length).toBe(8);
+  const promised = [...all.join('\n').matchAll(/console\.log\(.*\); \/\/ (.*)/g)].map((match) => match[1]);
+  const printed = runModule(all.join('\n')).trim().split('\n');
+  expect(printed).toEqual(promised);
+});
+
+const sources = ['', 'inference/'].flatMap((folder) =>
+  readdirSync(join(root, 'src', folder))
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => folder + name),
+);
 const examples = sources.flatMap((name) =>
   docExamples(read(`src/${name}`)).map((code, i) => ({ name: `${name} ${i}`, code })),
 );

@@ -57,11 +57,37 @@ describe('the packed tarball', () => {
   });
 
   it.each([
+    [
+      'ES module',
+      'inference.mjs',
+      "import { GaussianMixture } from 'gaussmix';\nimport { bootstrap, merge } from 'gaussmix/inference';",
+    ],
+    [
+      'CommonJS',
+      'inference.cjs',
+      "const { GaussianMixture } = require('gaussmix');\nconst { bootstrap, merge } = require('gaussmix/inference');",
+    ],
+  ])('gaussmix/inference has the library’s models and errors (%s)', (_, file, imports) => {
+    const source = `${imports}
+const data = [[1, 2.1], [1.2, 1.9], [0.9, 2], [7.8, 8.1], [8.1, 7.9], [8, 8.3]];
+const model = GaussianMixture.fit(data, { nComponents: 2, seed: 1 });
+const { models } = bootstrap(model, data, { replicates: 2, method: 'weighted' });
+console.log(models.every((each) => each instanceof GaussianMixture), merge(model, data).clusters(1)[0].length);
+try { bootstrap(model, data, { replicates: 0 }); } catch (error) { console.log(error instanceof RangeError, error.code); }`;
+    writeFileSync(join(folder, file), source);
+    expect(run('node', [file])).toBe('true 2\ntrue INVALID_OPTION\n');
+    // A copy of the kernel would be a second one in every program.
+    const bundle = readFileSync(join(folder, 'node_modules/gaussmix/dist/inference.js'));
+    expect(gzipSync(bundle).length).toBeLessThan(20_000);
+  });
+
+  it.each([
     ['node16', 'user.mts'],
     ['node16', 'user.cts'],
     ['bundler', 'user.ts'],
   ])('type-checks with moduleResolution %s (%s)', (resolution, file) => {
     const source = `import { GaussianMixture, GaussmixError, Matrix, initialize, type FitOptions, type MatrixLike } from 'gaussmix';
+import { type LikelihoodRatioTests, bootstrapLikelihoodRatio, merge, regress } from 'gaussmix/inference';
 const part: Omit<FitOptions, 'nComponents'> = { nInit: 3 };
 GaussianMixture.fit([1, 2], { ...part, nComponents: 1 });
 GaussianMixture.fromParameters({ weights: [1], means: [[0, 0]], covariances: [[[1, 0], [0, 1]]] });
@@ -78,6 +104,9 @@ GaussianMixture.fit(data, { seed: 1 });
 GaussianMixture.fit(data, { nComponents: 2, iterations: 3 });
 export function codeOf(error: unknown): string | undefined { return error instanceof GaussmixError ? error.code : undefined; }
 export const ready: Promise<void> = initialize();
+export const tests: LikelihoodRatioTests = bootstrapLikelihoodRatio(data, { maxComponents: 3, onProgress: ({ done }) => done < 9 ? undefined : false });
+export const predicted: Float64Array = regress(model.marginal([0, 1]), [0], [[1]]).means.data;
+export const clusters: number[][] = merge(model, data).clusters(1);
 export { labels, proba };
 `;
     writeFileSync(join(folder, file), source);
