@@ -252,6 +252,45 @@ export function logDensityFull2(
   }
 }
 
+/** FULL for D = 3, straight from the panels: as {@link logDensityFull2}, and y2 = p (x0 - m0) + q (x1 - m1) + r (x2 - m2). O(N). */
+export function logDensityFull3(
+  panelsPtr: usize,
+  rows: i32,
+  meanPtr: usize,
+  factorPtr: usize,
+  constPtr: usize,
+  halfPtr: usize,
+  maximumPtr: usize,
+  first: bool,
+): void {
+  const half = v128.load64_splat(constPtr);
+  const floor = f64x2.splat(HALF_LOG_PROB_FLOOR);
+  let x = panelsPtr;
+  for (let at: usize = 0, end = (<usize>rows) << 3; at < end; at += 64, x += 192) {
+    for (let lane: usize = 0; lane < 64; lane += 16) {
+      const x0 = v128.sub<f64>(v128.load(x + lane), v128.load64_splat(meanPtr));
+      const x1 = v128.sub<f64>(v128.load(x + lane, 64), v128.load64_splat(meanPtr, 8));
+      const x2 = v128.sub<f64>(v128.load(x + lane, 128), v128.load64_splat(meanPtr, 16));
+      const y0 = v128.mul<f64>(x0, v128.load64_splat(factorPtr));
+      const y1 = v128.add<f64>(
+        v128.mul<f64>(x0, v128.load64_splat(factorPtr, 8)),
+        v128.mul<f64>(x1, v128.load64_splat(factorPtr, 24)),
+      );
+      const y2 = v128.add<f64>(
+        v128.add<f64>(
+          v128.mul<f64>(x0, v128.load64_splat(factorPtr, 32)),
+          v128.mul<f64>(x1, v128.load64_splat(factorPtr, 48)),
+        ),
+        v128.mul<f64>(x2, v128.load64_splat(factorPtr, 64)),
+      );
+      const squares = v128.add<f64>(v128.mul<f64>(y0, y0), v128.mul<f64>(y1, y1));
+      const h = v128.pmax<f64>(floor, v128.sub<f64>(half, v128.add<f64>(squares, v128.mul<f64>(y2, y2))));
+      v128.store(halfPtr + at + lane, h);
+      v128.store(maximumPtr + at + lane, first ? h : v128.pmax<f64>(v128.load(maximumPtr + at + lane), h));
+    }
+  }
+}
+
 /**
  * half[row] = halfLogConst - sum_f ((x_f - mean_f) scale_f)^2 for rows in panels: DIAG, and FULL with one feature.
  * O(N D).

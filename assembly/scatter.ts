@@ -517,6 +517,70 @@ export function addStatistics2(
 }
 
 /**
+ * FULL for D = 3, from responsibilities and panels: nk, sumX (3), sumXX (6). Two sweeps: the ten sums and what they are
+ * made of do not fit the registers together. O(N).
+ */
+export function addStatistics3(
+  panelsPtr: usize,
+  rows: i32,
+  meanPtr: usize,
+  respPtr: usize,
+  nkPtr: usize,
+  sumXPtr: usize,
+  sumXXPtr: usize,
+): void {
+  const m0 = v128.load64_splat(meanPtr);
+  const m1 = v128.load64_splat(meanPtr, 8);
+  const m2 = v128.load64_splat(meanPtr, 16);
+  const end = respPtr + ((<usize>rows) << 3);
+  let s0 = f64x2.splat(0);
+  let s1 = f64x2.splat(0);
+  let s2 = f64x2.splat(0);
+  let s00 = f64x2.splat(0);
+  let s10 = f64x2.splat(0);
+  let s20 = f64x2.splat(0);
+  let x = panelsPtr;
+  for (let r = respPtr; r < end; r += 64, x += 192) {
+    for (let lane: usize = 0; lane < 64; lane += 16) {
+      const resp = v128.load(r + lane);
+      const x0 = v128.sub<f64>(v128.load(x + lane), m0);
+      const z0 = v128.mul<f64>(resp, x0);
+      s0 = v128.add<f64>(s0, z0);
+      s00 = v128.add<f64>(s00, v128.mul<f64>(z0, x0));
+      const x1 = v128.sub<f64>(v128.load(x + lane, 64), m1);
+      s1 = v128.add<f64>(s1, v128.mul<f64>(resp, x1));
+      s10 = v128.add<f64>(s10, v128.mul<f64>(z0, x1));
+      const x2 = v128.sub<f64>(v128.load(x + lane, 128), m2);
+      s2 = v128.add<f64>(s2, v128.mul<f64>(resp, x2));
+      s20 = v128.add<f64>(s20, v128.mul<f64>(z0, x2));
+    }
+  }
+  let nk = f64x2.splat(0);
+  let s11 = f64x2.splat(0);
+  let s21 = f64x2.splat(0);
+  let s22 = f64x2.splat(0);
+  x = panelsPtr;
+  for (let r = respPtr; r < end; r += 64, x += 192) {
+    for (let lane: usize = 0; lane < 64; lane += 16) {
+      const resp = v128.load(r + lane);
+      const x1 = v128.sub<f64>(v128.load(x + lane, 64), m1);
+      const x2 = v128.sub<f64>(v128.load(x + lane, 128), m2);
+      const z1 = v128.mul<f64>(resp, x1);
+      nk = v128.add<f64>(nk, resp);
+      s11 = v128.add<f64>(s11, v128.mul<f64>(z1, x1));
+      s21 = v128.add<f64>(s21, v128.mul<f64>(z1, x2));
+      s22 = v128.add<f64>(s22, v128.mul<f64>(v128.mul<f64>(resp, x2), x2));
+    }
+  }
+  addOne(nkPtr, nk);
+  addTo(sumXPtr, s0, s1);
+  addOne(sumXPtr + 16, s2);
+  addTo(sumXXPtr, s00, s10);
+  addTo(sumXXPtr + 16, s11, s20);
+  addTo(sumXXPtr + 32, s21, s22);
+}
+
+/**
  * DIAG (varianceBytes 8) and SPHERICAL (0: all features into one): nk, sumX (D) and the sums of squares about the
  * mean, from responsibilities and panels. O(N D).
  */

@@ -19,12 +19,19 @@ import {
   logDensityDiag,
   logDensityFull,
   logDensityFull2,
+  logDensityFull3,
   logDensitySpherical,
   logDensityWhitened,
   whiten,
 } from './log-density';
 import { log } from './math';
-import { addDiagonalStatistics, addOuterProducts, addStatistics2, scaleRows } from './scatter';
+import {
+  addDiagonalStatistics,
+  addOuterProducts,
+  addStatistics2,
+  addStatistics3,
+  scaleRows,
+} from './scatter';
 
 /** TIED: centres and whitens a tile, once for all components. Other forms: nothing. */
 export function whitenTile(
@@ -79,12 +86,14 @@ export function logDensityRange(
     const whitenedPtr = workspacePtr + whitenedOffset(k, d, stride) + shift;
     const mu = firstFactor + factorBytes + rowBytes + <usize>component * rowBytes;
     logDensityWhitened(whitenedPtr, rows, d, tileBytes, mu, constPtr, halfPtr, maximumPtr, first);
-  } else if (form == FULL && d > 2) {
+  } else if (form == FULL && d > 3) {
     const centredPtr = workspacePtr + centredOffset(k, stride);
     centrePanels(panels, rows, d, meanPtr, centredPtr);
     logDensityFull(centredPtr, rows, d, factorPtr, constPtr, halfPtr, maximumPtr, first);
   } else if (form == FULL && d == 2) {
     logDensityFull2(panels, rows, meanPtr, factorPtr, constPtr, halfPtr, maximumPtr, first);
+  } else if (form == FULL && d == 3) {
+    logDensityFull3(panels, rows, meanPtr, factorPtr, constPtr, halfPtr, maximumPtr, first);
   } else if (form == SPHERICAL) {
     logDensitySpherical(panels, rows, d, meanPtr, factorPtr, constPtr, halfPtr, maximumPtr, first);
   } else logDensityDiag(panels, rows, d, meanPtr, factorPtr, constPtr, halfPtr, maximumPtr, first);
@@ -121,7 +130,7 @@ export function logDensityTile(
 
 /** Whether the statistics of a form are made from square roots of responsibilities (else: from themselves). */
 export function wantsRoots(form: i32, d: i32): bool {
-  return form >= TIED && d > 2;
+  return (form == FULL && d > 3) || (form == TIED && d > 2);
 }
 
 /** sum of v (2 max + ln rowSum) over n rows, with sample weights v. */
@@ -164,6 +173,8 @@ export function addComponent(
     addDiagonalStatistics(panelsPtr, rows, d, meanPtr, respPtr, nk, sumX, sumXX, form == SPHERICAL ? 0 : 8);
   } else if (d == 2) {
     addStatistics2(panelsPtr, rows, meanPtr, respPtr, nk, sumX, sumXX);
+  } else if (form == FULL && d == 3) {
+    addStatistics3(panelsPtr, rows, meanPtr, respPtr, nk, sumX, sumXX);
   } else {
     const scaledPtr = workspacePtr + centredOffset(k, stride);
     scaleRows(panelsPtr, rows, d, meanPtr, respPtr, scaledPtr, nk, sumX);
