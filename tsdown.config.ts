@@ -54,4 +54,34 @@ const commandLine: UserConfig = {
   plugins: libraryBeside('./index.js'),
 };
 
-export default defineConfig([library, inference, commandLine]) as UserConfig[];
+// Drop-in modules use the library beside them, so that there is one kernel however many of them a program has.
+// cjsDefault: require gives the default export itself, as the package has it that the module stands in for.
+function dropIn(name: string, format: 'esm' | 'cjs', entry: string, cjsDefault: boolean): UserConfig {
+  return {
+    entry: { [`compat/${name}`]: `src/compat/${entry}.ts` },
+    format: [format],
+    platform: 'neutral',
+    outputOptions: {
+      comments: { jsdoc: false, legal: true, annotation: true },
+      exports: cjsDefault ? 'auto' : 'named',
+    },
+    target: 'es2022',
+    dts: true,
+    cjsDefault,
+    clean: false,
+    plugins: [
+      libraryBeside(format === 'esm' ? '../index.js' : '../index.cjs', /^\.\.\/(index|internals)\.ts$/),
+    ],
+  };
+}
+
+const dropIns: UserConfig[] = [
+  dropIn('expectation-maximization', 'esm', 'expectation-maximization', false),
+  dropIn('expectation-maximization', 'cjs', 'expectation-maximization', true),
+  dropIn('gaussian-mixture', 'esm', 'gaussian-mixture', false),
+  dropIn('gaussian-mixture', 'cjs', 'gaussian-mixture.cjs', true),
+  dropIn('gaussian-mixture-model', 'esm', 'gaussian-mixture-model', false),
+  dropIn('gaussian-mixture-model', 'cjs', 'gaussian-mixture-model', false),
+];
+
+export default defineConfig([library, inference, commandLine, ...dropIns]) as UserConfig[];

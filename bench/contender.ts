@@ -15,6 +15,11 @@ export interface Contender {
   readonly tolerance?: number;
 }
 
+/** The value below which a share of sorted ones lie. */
+export function quantile(sorted: readonly number[], share: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
+}
+
 /** Rounds of a function of this process that does one iteration. */
 export function timed(
   name: string,

@@ -13,7 +13,7 @@ import { projectCovariances } from '../src/parameters.ts';
 import { type Asking, answerFrom, ResidentRows, runOn } from '../src/passes.ts';
 import { toRowSource } from '../src/row-source.ts';
 import { measureCeiling } from './ceiling.ts';
-import { type Contender, checkEqual, REGULARIZATION, timed } from './contender.ts';
+import { type Contender, checkEqual, quantile, REGULARIZATION, timed } from './contender.ts';
 import { flops, type Problem, problem, SHAPES, type Shape } from './data.ts';
 import * as rivals from './rivals.ts';
 
@@ -35,10 +35,6 @@ interface Row {
   readonly ceilingGigaflops: number;
   /** Median of this contender divided by ours. */
   readonly ratio: number;
-}
-
-function quantile(sorted: readonly number[], share: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
 }
 
 /** Runs `work` with one of our estimators at the problem's start; on request its passes are over every pair. */

@@ -37,11 +37,13 @@ export function pureJavaScript({ n, d, k }: Shape, { data, start }: Problem): Co
   };
 }
 
-function rowsOf(values: Float64Array, d: number): number[][] {
+/** Flat rows of d numbers as nested arrays. */
+export function rowsOf(values: Float64Array, d: number): number[][] {
   return Array.from({ length: values.length / d }, (_, i) => [...values.subarray(i * d, i * d + d)]);
 }
 
-function load(name: string): unknown {
+/** An npm package of bench/compare; its version is remembered. */
+export function load(name: string): unknown {
   const require = createRequire(join(COMPARE, 'package.json'));
   const { dependencies } = require('./package.json') as { dependencies: Record<string, string> };
   versions.set(name, `${name} ${dependencies[name]}`);

@@ -2,7 +2,7 @@ import { defineConfig, type UserConfig } from 'tsdown';
 
 // Benchmarks read TypeScript sources, which Node 20 cannot run: they are bundled first.
 export default defineConfig({
-  entry: { 'fit.bench': 'fit.bench.ts' },
+  entry: { 'fit.bench': 'fit.bench.ts', 'compat.bench': 'compat.bench.ts' },
   outDir: '../build/bench',
   format: ['esm'],
   platform: 'node',

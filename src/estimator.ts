@@ -28,7 +28,10 @@ const EMPTY = 10 * 2 ** -52;
 /** A number added to the diagonal that is at least this share of the variance makes any covariance regular. */
 const SURELY_REGULAR = 1e-11;
 /** Smallest variance whose reciprocal and square root stay finite in every product the kernel forms. */
-const SMALLEST_VARIANCE = 1e-290;
+export const SMALLEST_VARIANCE = 1e-290;
+
+/** Squared distance of the first row from the mean, in variances, at which variances about it lose two digits. */
+const NEAR = 100;
 
 /** Shares of all pairs of row and component that are active, up to which passes compute these alone (on, then off). */
 const ACTIVE_ON = 0.4;
@@ -39,6 +42,9 @@ const ACTIVE_LIMIT = 12;
 const PRUNABLE_WORK = 800;
 /** What passes over active pairs remember may take so many bytes, or a quarter of what the rows take. */
 const PRUNING_BYTES = 16 * 1024 * 1024;
+
+/** What is added to covariance diagonals: a number, 'auto', or what a feature of that variance needs. */
+export type Regularization = number | 'auto' | ((variance: number) => number);
 
 /** Whether passes over active pairs alone can pay, by sizes: there must be a whole block to estimate from. */
 function prunable(form: CovarianceForm, k: number, d: number, rows: number): boolean {
@@ -64,19 +70,22 @@ export class WholeData {
     rows: number,
     mean: Float64Array,
     variance: Float64Array,
-    regularization: number | 'auto',
+    regularization: Regularization,
   ) {
     this.#kernel = kernel;
     this.rows = rows;
     this.mean = mean;
     this.variance = variance;
-    this.regularization = variance.map((v) =>
-      regularization === 'auto' ? AUTO_REGULARIZATION * v : regularization,
-    );
+    this.regularization = variance.map((v) => {
+      if (typeof regularization === 'function') return regularization(v);
+      return regularization === 'auto' ? AUTO_REGULARIZATION * v : regularization;
+    });
   }
 
   /**
    * Two passes over the rows: about the first row, then about the mean found, so that an offset costs no digits.
+   * A regularisation that is a function answers for data without spread: none is refused then, and the variances found in
+   * the first pass will do where they have lost less than two digits.
    * @throws GaussmixRangeError DEGENERATE_DATA when no covariance of the form can be estimated from the data
    */
   static *of(
@@ -84,15 +93,20 @@ export class WholeData {
     rows: number,
     d: number,
     form: CovarianceForm,
-    regularization: number | 'auto',
+    regularization: Regularization,
     label: (feature: number) => string,
   ): Asking<WholeData> {
     const firstRow = yield* gatherCopy(kernel, Uint32Array.of(0), d);
-    const { mean } = yield* moments(kernel, rows, 'diag', firstRow);
-    const { covariance } = yield* moments(kernel, rows, 'diag', mean);
+    const about = yield* moments(kernel, rows, 'diag', firstRow);
+    const { mean } = about;
+    const near = (v: number, j: number): boolean =>
+      (firstRow[j] - mean[j]) * (firstRow[j] - mean[j]) <= NEAR * v;
+    const once = typeof regularization === 'function' && about.covariance.every(near);
+    const { covariance } = once ? about : yield* moments(kernel, rows, 'diag', mean);
     const variance = covariance.map((v) => Math.max(0, v));
     const data = new WholeData(kernel, rows, mean, variance, regularization);
-    yield* data.#check(form, label);
+    data.#checkFinite(label);
+    if (typeof regularization !== 'function') yield* data.#check(form, label);
     return data;
   }
 
@@ -102,7 +116,7 @@ export class WholeData {
     return this.#covariance;
   }
 
-  *#check(form: CovarianceForm, label: (feature: number) => string): Asking<void> {
+  #checkFinite(label: (feature: number) => string): void {
     const overflow = this.variance.findIndex((v) => !Number.isFinite(v));
     if (overflow >= 0) {
       throw new GaussmixRangeError(
@@ -110,6 +124,9 @@ export class WholeData {
         `${label(overflow)}: the sum of weighted squares overflows; rescale the column or the sample weights`,
       );
     }
+  }
+
+  *#check(form: CovarianceForm, label: (feature: number) => string): Asking<void> {
     const total = this.variance.map((v, j) => v + this.regularization[j]);
     const advice = "pass a larger `regularization`, or use covarianceType 'diag' or 'spherical'";
     const constant = total.findIndex((v) => v < SMALLEST_VARIANCE);
@@ -204,6 +221,11 @@ export class MixtureEstimator implements Estimator {
 
   get repaired(): boolean {
     return this.#iteration > 0 && this.#warnings.length > 0;
+  }
+
+  /** Components whose covariance has been singular since the start. */
+  get singular(): readonly number[] {
+    return [...this.#raised.keys()].filter((component) => this.#raised[component] > 0);
   }
 
   /** What was repaired since the start, one sentence each. */

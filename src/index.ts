@@ -15,6 +15,8 @@ export {
   GaussianMixture,
   type MixtureParameters,
 } from './gaussian-mixture.ts';
+/** @internal */
+export { internals } from './internals.ts';
 export { initialize, type KernelSource } from './kernel.ts';
 export { type ArrowTableLike, Matrix, type MatrixLike } from './matrix.ts';
 export type { ModelJSON } from './model-json.ts';

@@ -74,10 +74,19 @@ it('every JavaScript example of docs/INFERENCE.md runs, one after another', () =
   expect(printed).toEqual(promised);
 });
 
-const sources = ['', 'inference/'].flatMap((folder) =>
+const guides = readdirSync(join(root, 'docs')).filter((name) => name.startsWith('migrating-from-'));
+
+it('there are guides to migrate', () => expect(guides).toHaveLength(3));
+it.each(guides)('the examples of %s run, one after the other', (name) => {
+  const all = blocks(read(`docs/${name}`), 'js');
+  expect(all.length).toBeGreaterThan(1);
+  expect(runModule(all.join('\n'))).not.toMatch(/NaN|undefined/);
+});
+
+const sources = ['.', 'compat', 'inference'].flatMap((folder) =>
   readdirSync(join(root, 'src', folder))
     .filter((name) => name.endsWith('.ts'))
-    .map((name) => folder + name),
+    .map((name) => join(folder, name)),
 );
 const examples = sources.flatMap((name) =>
   docExamples(read(`src/${name}`)).map((code, i) => ({ name: `${name} ${i}`, code })),

@@ -32,6 +32,42 @@ function run(command: string, args: string[], cwd: string = folder): string {
   return execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
+/** What TypeScript says to a program in the user's project: nothing, or its complaints. */
+function typeCheck(resolution: string, file: string, source: string): string {
+  writeFileSync(join(folder, file), source);
+  const module = { node16: 'node16', node10: 'commonjs', bundler: 'esnext' }[resolution];
+  const compilerOptions = {
+    strict: true,
+    noEmit: true,
+    target: 'es2022',
+    // No DOM: a Node project without it must not meet errors in our declarations.
+    lib: ['es2022'],
+    skipLibCheck: false,
+    module,
+    moduleResolution: resolution,
+    types: [],
+  };
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: [file] }));
+  return run('node', [join(root, 'node_modules/typescript/bin/tsc'), '-p', '.']);
+}
+
+/** Bundles a program with Vite and returns what the bundle prints in Node. */
+function runThroughVite(name: string, source: string): string {
+  const project = join(folder, name);
+  mkdirSync(project);
+  cpSync(join(folder, 'node_modules'), join(project, 'node_modules'), { recursive: true });
+  writeFileSync(join(project, 'index.html'), '<script type="module" src="./main.js"></script>');
+  writeFileSync(join(project, 'main.js'), source);
+  run('node', [join(root, 'node_modules/vite/bin/vite.js'), 'build', '--logLevel', 'error'], project);
+  const assets = join(project, 'dist/assets');
+  const [bundle] = readdirSync(assets).filter((file) => file.endsWith('.js'));
+  cpSync(join(assets, bundle), join(project, 'bundle.mjs'));
+  // The bundle's module preload helper looks for a document only when it has something to load.
+  const program =
+    "globalThis.document ??= { createElement: () => ({ relList: { supports: () => true } }) }; import('./bundle.mjs')";
+  return run('node', ['-e', program], project);
+}
+
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'gaussmix-package-'));
   tarball = installPacked(folder);
@@ -109,43 +145,11 @@ export const predicted: Float64Array = regress(model.marginal([0, 1]), [0], [[1]
 export const clusters: number[][] = merge(model, data).clusters(1);
 export { labels, proba };
 `;
-    writeFileSync(join(folder, file), source);
-    const compilerOptions = {
-      strict: true,
-      noEmit: true,
-      target: 'es2022',
-      // No DOM: a Node project without it must not meet errors in our declarations.
-      lib: ['es2022'],
-      skipLibCheck: false,
-      module: resolution === 'node16' ? 'node16' : 'esnext',
-      moduleResolution: resolution,
-      types: [],
-    };
-    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: [file] }));
-    expect(run('node', [join(root, 'node_modules/typescript/bin/tsc'), '-p', '.'])).toBe('');
+    expect(typeCheck(resolution, file, source)).toBe('');
   });
 
   it('builds and runs through Vite', () => {
-    const project = join(folder, 'vite');
-    mkdirSync(project);
-    cpSync(join(folder, 'node_modules'), join(project, 'node_modules'), { recursive: true });
-    writeFileSync(join(project, 'index.html'), '<script type="module" src="./main.js"></script>');
-    writeFileSync(join(project, 'main.js'), `import { GaussianMixture } from 'gaussmix';\n${program}`);
-    run('node', [join(root, 'node_modules/vite/bin/vite.js'), 'build', '--logLevel', 'error'], project);
-    const assets = join(project, 'dist/assets');
-    const [bundle] = readdirSync(assets).filter((name) => name.endsWith('.js'));
-    cpSync(join(assets, bundle), join(project, 'bundle.mjs'));
-    // The bundle's module preload helper looks for a document only when it has something to load.
-    expect(
-      run(
-        'node',
-        [
-          '-e',
-          "globalThis.document ??= { createElement: () => ({ relList: { supports: () => true } }) }; import('./bundle.mjs')",
-        ],
-        project,
-      ),
-    ).toBe(esm);
+    expect(runThroughVite('vite', `import { GaussianMixture } from 'gaussmix';\n${program}`)).toBe(esm);
   });
 
   it('has the command line, which runs', () => {
@@ -205,5 +209,114 @@ await initialize(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0])).catch((error) =>
       './worker.js',
     ];
     expect(run('npx', wrong, root)).toMatch(/No problems found/);
+  });
+});
+
+describe('the drop-in modules of the packed tarball', () => {
+  const work = `
+const model = new GMM({ means: [[0], [5]], covariances: [[[1]], [[1]]], bufferSize: 10 });
+[0, 1, 5, 6, 7].forEach((x) => model.addPoint([x]));
+model.runEM(3);
+const one = new GMM1(2, undefined, [0, 5], [1, 1]);
+const iterations = one.optimize(new GMM1.Histogram({ counts: { 0: 3, 1: 2, 6: 4, 7: 1 } }));
+const groups = fit([[0, 1], [1, 0], [1, 1.5], [8, 9], [9, 8], [9.5, 9]], 2);
+console.log(JSON.stringify([model.means, model.predict([2]), iterations, one.model(), groups, groups[0].probability([1, 1])]));
+`;
+  const imports = `
+import fit from 'gaussmix/compat/expectation-maximization';
+import GMM1 from 'gaussmix/compat/gaussian-mixture';
+import GMM from 'gaussmix/compat/gaussian-mixture-model';
+`;
+  let esm = '';
+
+  it('run as ES modules', () => {
+    writeFileSync(join(folder, 'drop-in.mjs'), imports + work);
+    esm = run('node', ['drop-in.mjs']);
+    expect(JSON.parse(esm)[4]).toHaveLength(2);
+  });
+
+  it('run as CommonJS, with the same bits', () => {
+    const requires = `
+const fit = require('gaussmix/compat/expectation-maximization');
+const GMM1 = require('gaussmix/compat/gaussian-mixture');
+const { default: GMM } = require('gaussmix/compat/gaussian-mixture-model');
+`;
+    writeFileSync(join(folder, 'drop-in.cjs'), requires + work);
+    expect(run('node', ['drop-in.cjs'])).toBe(esm);
+  });
+
+  it('run through Vite, with the same bits', () => {
+    expect(runThroughVite('vite-drop-in', imports + work)).toBe(esm);
+  });
+
+  it('use the kernel that the library was given', () => {
+    const source = `import { readFileSync } from 'node:fs';
+import { initialize } from 'gaussmix';
+import fit from 'gaussmix/compat/expectation-maximization';
+const bytes = readFileSync(new URL(import.meta.resolve('gaussmix/gaussmix.wasm')));
+await initialize(await WebAssembly.compile(bytes));
+// What would decode another copy of the binary.
+globalThis.atob = () => { throw new Error('a second kernel'); };
+console.log(fit([1, 2, 3])[0].mu);`;
+    writeFileSync(join(folder, 'kernel-drop-in.mjs'), source);
+    expect(run('node', ['kernel-drop-in.mjs'])).toBe('[ 2 ]\n');
+  });
+
+  it.each([
+    ['node16', 'drop-in-types.mts'],
+    ['bundler', 'drop-in-types.ts'],
+  ])('type-check with moduleResolution %s (%s)', (resolution, file) => {
+    const source = `${imports}
+import { Histogram } from 'gaussmix/compat/gaussian-mixture';
+const groups: fit.Group[] = fit([[1, 2], [3, 4]], 2, 1e-6);
+export const weight: number = groups[0].weight * groups[0].probability([1, 2]);
+const model = new GMM({ weights: [1], means: [[0, 0]], covariances: [[[1, 0], [0, 1]]] });
+export const singularity: number[] | undefined = model.runEM(2);
+export const responsibilities: Float32Array = model.cResps[0];
+const h: Histogram = Histogram.fromData([1, 2], { a: [0, 3] }).add(1);
+const options: GMM1.Options = { variancePrior: 1, variancePriorRelevance: 0.5, initialize: true };
+const one: GMM1 = new GMM1(2, undefined, undefined, undefined, options);
+export const count: number = one.optimize(h) + one.optimize([1, 2, 3], 10, 1e-3);
+const parameters: GMM1.Model = one.model();
+export const again: number[][] = GMM1.fromModel(parameters).memberships([1, 2]);
+// @ts-expect-error options of the constructor are an object
+new GMM([[0, 0]]);
+`;
+    expect(typeCheck(resolution, file, source)).toBe('');
+  });
+
+  it.each([
+    ['node16', 'drop-in-types.cts'],
+    ['node10', 'drop-in-old.ts'],
+  ])('type-check with moduleResolution %s (%s) and require', (resolution, file) => {
+    const source = `import fit = require('gaussmix/compat/expectation-maximization');
+import GMM1 = require('gaussmix/compat/gaussian-mixture');
+import { default as GMM } from 'gaussmix/compat/gaussian-mixture-model';
+const groups: fit.Group[] = fit([[1, 2], [3, 4]], 2);
+const h: GMM1.Histogram = new GMM1.Histogram({ counts: { 1: 2 } });
+const model: GMM1.Model = new GMM1(1).model();
+const means: number[][] = new GMM({ means: [[0]], covariances: [[[1]]] }).means;
+export = { groups, h, model, means };
+`;
+    expect(typeCheck(resolution, file, source)).toBe('');
+  });
+
+  it('reach into the library by a way that is not part of its interface', () => {
+    const dist = join(folder, 'node_modules/gaussmix/dist');
+    for (const file of ['index.d.ts', 'index.d.cts']) {
+      expect(readFileSync(join(dist, file), 'utf8')).not.toMatch(/internals/);
+    }
+  });
+
+  it('are small, and import nothing but the library', () => {
+    const compat = join(folder, 'node_modules/gaussmix/dist/compat');
+    const files = readdirSync(compat);
+    expect(files).toHaveLength(12);
+    for (const file of files.filter((name) => /\.c?js$/.test(name))) {
+      const text = readFileSync(join(compat, file), 'utf8');
+      expect(gzipSync(text).length).toBeLessThan(8_000);
+      const from = [...text.matchAll(/(?:^import\b.*\bfrom |\brequire\()"(.*?)"/gm)].map((match) => match[1]);
+      expect(from).toEqual([file.endsWith('.cjs') ? '../index.cjs' : '../index.js']);
+    }
   });
 });

@@ -1,0 +1,3 @@
+export const ORIGINALS: string;
+export function missingOriginals(): string | undefined;
+export function loadOriginal(name: string): unknown;
