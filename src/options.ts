@@ -511,6 +511,8 @@ const SYNONYMS: Readonly<Record<string, string | undefined>> = {
 /** The allowed name that was probably meant: a synonym, or at most a third of its letters away. */
 function suggest(name: string, allowed: readonly string[]): string | undefined {
   const plain = plainName(name);
+  const same = allowed.find((candidate) => plainName(candidate) === plain);
+  if (same !== undefined) return same;
   const synonym = SYNONYMS[plain];
   if (synonym !== undefined && allowed.includes(synonym)) return synonym;
   let best: string | undefined;
