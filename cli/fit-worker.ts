@@ -1,35 +1,21 @@
-// The fit in a thread of its own, so that the main thread can hear Ctrl-C while the synchronous fit runs.
+// One fit as the work of a thread: what it is given, and what it gives back.
 // Must not print: the main thread does.
-import { parentPort, Worker } from 'node:worker_threads';
-import { type FitOptions, GaussianMixture, GaussmixError, type ModelJSON, type Progress } from 'gaussmix';
-import { Failure, oneLine, Refused } from './failure.ts';
-
-/** Progress is told this often, unless every iteration is asked for. */
-const BETWEEN_MS = 100;
+import { type Criteria, type FitOptions, GaussianMixture, type ModelJSON, type Progress } from 'gaussmix';
+import { BETWEEN_MS, type Running, runInThread, startInThread, type ThreadJob } from './thread.ts';
 
 /** What the worker is given. */
-export interface FitJob {
+export interface FitJob extends ThreadJob {
   readonly kind: 'fit';
-  readonly data: Float64Array;
   readonly rows: number;
   readonly columns: number;
-  readonly weights: Float64Array | undefined;
   readonly options: FitOptions;
   readonly everyIteration: boolean;
-  /** One Int32 in shared memory: not 0 asks the fit to stop. */
-  readonly stop: SharedArrayBuffer;
-}
-
-export interface Criteria {
-  readonly bic: number;
-  readonly aic: number;
-  readonly icl: number;
 }
 
 /** What a fit gives back. */
 export interface FitResult {
   readonly model: ModelJSON;
-  readonly criteria: Criteria;
+  readonly criteria: Omit<Criteria, 'logLikelihood'>;
   readonly nParameters: number;
   /** Sum of the weights; the number of rows where there are none. */
   readonly totalWeight: number;
@@ -37,18 +23,6 @@ export interface FitResult {
   readonly sizes: readonly number[];
   /** The fit was stopped before its end. */
   readonly stopped: boolean;
-}
-
-type Message =
-  | { readonly kind: 'progress'; readonly progress: Progress }
-  | { readonly kind: 'done'; readonly result: FitResult }
-  | { readonly kind: 'refused'; readonly code: string; readonly message: string };
-
-/** A fit that runs. */
-export interface RunningFit {
-  readonly result: Promise<FitResult>;
-  /** Asks for the model so far, after the iteration that runs. */
-  stop(): void;
 }
 
 /**
@@ -59,33 +33,13 @@ export function startFit(
   script: URL,
   job: Omit<FitJob, 'kind' | 'stop'>,
   onProgress: (progress: Progress) => void,
-): RunningFit {
-  const stop = new SharedArrayBuffer(4);
-  const worker = new Worker(script, {
-    workerData: { kind: 'fit', ...job, stop } satisfies FitJob,
-    transferList: [job.data.buffer, ...(job.weights ? [job.weights.buffer] : [])] as ArrayBuffer[],
-  });
-  const result = new Promise<FitResult>((resolve, reject) => {
-    worker.on('message', (message: Message) => {
-      if (message.kind === 'progress') onProgress(message.progress);
-      else if (message.kind === 'done') resolve(message.result);
-      else reject(new Refused(message.code, message.message));
-    });
-    worker.on('error', (error) => reject(new Failure(`the fit failed: ${oneLine(error.message)}`)));
-    worker.on('exit', (code) => reject(new Failure(`the fit ended too early (code ${code})`)));
-  });
-  return { result, stop: () => void Atomics.store(new Int32Array(stop), 0, 1) };
+): Running<FitResult> {
+  return startInThread<FitJob, Progress, FitResult>(script, { kind: 'fit', ...job }, onProgress);
 }
 
-/** The worker's side: fits, and sends the result or what the library refused. */
+/** The worker's side. */
 export function runFitWorker(job: FitJob): void {
-  const send = (message: Message): void => parentPort?.postMessage(message);
-  try {
-    send({ kind: 'done', result: fitJob(job, (progress) => send({ kind: 'progress', progress })) });
-  } catch (error) {
-    if (!(error instanceof GaussmixError)) throw error;
-    send({ kind: 'refused', code: error.code, message: error.message });
-  }
+  runInThread<Progress, FitResult>((tell) => fitJob(job, tell));
 }
 
 function fitJob(job: FitJob, tell: (progress: Progress) => void): FitResult {
@@ -109,47 +63,14 @@ function fitJob(job: FitJob, tell: (progress: Progress) => void): FitResult {
   const sizes = new Array<number>(model.nComponents).fill(0);
   for (const label of model.predict(data)) sizes[label]++;
   const totalWeight = job.weights ? job.weights.reduce((sum, weight) => sum + weight, 0) : job.rows;
+  // A row of weight 2 counts as two rows, as in the fit.
+  const { bic, aic, icl } = model.criteria(data, { sampleWeight: job.weights });
   return {
     model: model.toJSON(),
-    criteria: job.weights
-      ? weightedCriteria(model, job, job.weights, totalWeight)
-      : { bic: model.bic(data), aic: model.aic(data), icl: model.icl(data) },
+    criteria: { bic, aic, icl },
     nParameters: model.nParameters,
     totalWeight,
     sizes,
     stopped,
   };
-}
-
-/** Rows whose responsibilities are held at once. */
-const BLOCK = 4096;
-
-/**
- * The criteria where a row of weight 2 counts as two rows, as in the fit; the library's methods count each row once.
- * bic = -2 logL + p ln W, aic = -2 logL + 2 p, icl = bic - 2 sum_i w_i sum_k r_ik ln r_ik.
- */
-function weightedCriteria(
-  model: GaussianMixture,
-  { data, rows, columns }: FitJob,
-  weights: Float64Array,
-  totalWeight: number,
-): Criteria {
-  let logLikelihood = 0;
-  let entropy = 0;
-  for (let start = 0; start < rows; start += BLOCK) {
-    const count = Math.min(BLOCK, rows - start);
-    const block = {
-      data: data.subarray(start * columns, (start + count) * columns),
-      shape: [count, columns],
-    };
-    const logDensities = model.scoreSamples(block);
-    const resp = model.predictProba(block);
-    for (let i = 0; i < count; i++) {
-      logLikelihood += weights[start + i] * logDensities[i];
-      for (const r of resp.row(i)) if (r > 0) entropy -= weights[start + i] * r * Math.log(r);
-    }
-  }
-  const p = model.nParameters;
-  const bic = -2 * logLikelihood + p * Math.log(totalWeight);
-  return { bic, aic: -2 * logLikelihood + 2 * p, icl: bic + 2 * entropy };
 }

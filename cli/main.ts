@@ -12,6 +12,8 @@ import { type FitJob, runFitWorker } from './fit-worker.ts';
 import { type GroupsJob, runGroupsWorker } from './group-worker.ts';
 import { COMMAND_HELP, GENERAL_HELP } from './help.ts';
 import { removeTemporaries, watchStandardOutput, writeStandardOutput } from './output.ts';
+import { runSelect } from './select.ts';
+import { runSelectWorker, type SelectJob } from './select-worker.ts';
 
 /** What the next Ctrl-C does; without it, the process ends. */
 let atInterrupt: (() => void) | undefined;
@@ -55,6 +57,10 @@ async function run(args: readonly string[]): Promise<number> {
       return runScore(command);
     case 'sample':
       return runSample(command);
+    case 'select':
+      return runSelect(command, new URL(import.meta.url), (handler) => {
+        atInterrupt = handler;
+      });
   }
 }
 
@@ -83,7 +89,8 @@ if (isMainThread) {
     process.exitCode = exitCode;
   }, fail);
 } else {
-  const job = workerData as FitJob | GroupsJob;
+  const job = workerData as FitJob | GroupsJob | SelectJob;
   if (job.kind === 'groups') runGroupsWorker(job);
+  else if (job.kind === 'select') runSelectWorker(job);
   else runFitWorker(job);
 }
