@@ -95,7 +95,8 @@ function chosen(command: SelectCommand, result: SelectResult, ranked: readonly F
   const lines = [
     `Chosen: ${plural(best.nComponents, 'component')}, ${best.covarianceType} covariance ` +
       `(${plural(best.nParameters, 'free parameter')}): the lowest ${name}, ${decimals(best[criterion])}` +
-      `${best.converged ? '' : ', NOT converged'}; log-likelihood ${formatNumber(best.logLikelihood, 6)} nats in total`,
+      `${best.converged ? '' : ', NOT converged'}`,
+    `Log-likelihood: ${formatNumber(best.logLikelihood, 6)} nats in total`,
   ];
   if (next) {
     const difference = next[criterion] - best[criterion];
