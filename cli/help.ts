@@ -20,6 +20,8 @@ Commands:
   --version                the version
 
 DATA is a file, or - for standard input: CSV, TSV, or .npy (float64 or float32).
+MODEL.json is what fit or select saved with -o, or a model of scikit-learn or mclust as JSON
+(docs/migrating-from-scikit-learn.md and docs/migrating-from-mclust.md of the package say how to write one).
 
 Example:
   gaussmix fit flowers.csv -k 3 -o model.json

@@ -97,7 +97,8 @@ const OWN_MCLUST_NAMES: ReadonlyMap<string, CovarianceForm> = new Map<string, Co
  * Without `covariance_type` the shape of `covariances_` tells it, unless it is (D, D) with as many components as features.
  *
  * @param json the parsed object of attributes (not its text)
- * @returns a mixture of the same densities: parameters keep every bit
+ * @returns a mixture of the same densities; weights and means keep every bit, and so do covariances, but for elements
+ * that differ from their mirror images by rounding (scikit-learn's do): they become the mean of both
  * @throws GaussmixError INVALID_MODEL naming the attribute and what it must be; INVALID_PARAMETERS,
  * NOT_POSITIVE_DEFINITE when its numbers are no mixture
  * @example
