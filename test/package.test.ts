@@ -56,12 +56,32 @@ describe('the packed tarball', () => {
     expect(run('node', ['user.cjs'])).toBe(esm);
   });
 
+  it('has gaussmix/exchange, on the same library, as both kinds of module', () => {
+    const check = `
+const model = fromScikitLearn({ weights_: [1], means_: [[1, 2]], covariances_: [[[1, 0], [0, 1]]] });
+console.log(model instanceof GaussianMixture, toMclust(model).variance.modelName);`;
+    const names = '{ fromScikitLearn, toMclust }';
+    writeFileSync(
+      join(folder, 'exchange.mjs'),
+      `import { GaussianMixture } from 'gaussmix';\nimport ${names} from 'gaussmix/exchange';${check}`,
+    );
+    writeFileSync(
+      join(folder, 'exchange.cjs'),
+      `const { GaussianMixture } = require('gaussmix');\nconst ${names} = require('gaussmix/exchange');${check}`,
+    );
+    for (const file of ['exchange.mjs', 'exchange.cjs']) expect(run('node', [file])).toBe('true VVV\n');
+  });
+
   it.each([
     ['node16', 'user.mts'],
     ['node16', 'user.cts'],
     ['bundler', 'user.ts'],
   ])('type-checks with moduleResolution %s (%s)', (resolution, file) => {
-    const source = `import { GaussianMixture, GaussmixError, Matrix, initialize, type FitOptions, type MatrixLike } from 'gaussmix';
+    const source = `import { GaussianMixture, GaussmixError, Matrix, initialize, type FitOptions, type MatrixLike, selectModel, type Selection } from 'gaussmix';
+import { fromMclust, type ScikitLearnModel, toScikitLearn } from 'gaussmix/exchange';
+export const chosen: Selection = selectModel([1, 2, 3], { nComponents: [1, 2], covarianceTypes: ['full'], criterion: 'icl' });
+export const theirs: ScikitLearnModel = toScikitLearn(chosen.best);
+export const ours: GaussianMixture = fromMclust({});
 const part: Omit<FitOptions, 'nComponents'> = { nInit: 3 };
 GaussianMixture.fit([1, 2], { ...part, nComponents: 1 });
 GaussianMixture.fromParameters({ weights: [1], means: [[0, 0]], covariances: [[[1, 0], [0, 1]]] });
