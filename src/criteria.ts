@@ -1,8 +1,16 @@
 // The criteria that models are compared by: their formulas, and the pass over rows that gives what they are made of.
 // Must not know where rows come from, nor what is compared.
 import { BLOCK, withKernel } from './kernel.ts';
-import type { KernelMixture } from './parameters.ts';
-import { blockCount, blockRows, type RowBlocks, StatisticsStack, statisticsCount } from './passes.ts';
+import { KernelMixture, type Parameters } from './parameters.ts';
+import {
+  blockCount,
+  blockRows,
+  PassingRows,
+  type RowBlocks,
+  StatisticsStack,
+  statisticsCount,
+} from './passes.ts';
+import type { RowSource } from './row-source.ts';
 
 /** How well a mixture describes rows for what it costs. Lower criteria are better. */
 export interface Criteria {
@@ -39,6 +47,32 @@ function naturalLog(x: number): number {
     kernel.exports.gmm_log(at, at, 1);
     return kernel.f64[at / 8];
   });
+}
+
+/** {@link sumRows} of all rows of a source. */
+export function sumsOf(
+  parameters: Parameters,
+  source: RowSource,
+  weights: Float64Array | undefined,
+): RowSums {
+  const { form, k, d } = parameters;
+  const width = form === 'diag' || form === 'spherical' ? 4 : d + 4;
+  const most = Math.min(source.rows, BLOCK);
+  const doubles = PassingRows.size(source.rows, d) + most * (2 * k + 2) + 8 * k * d * width;
+  return withKernel(8 * doubles, (kernel) => {
+    const mixture = new KernelMixture(kernel, form, k, d);
+    mixture.write(parameters);
+    mixture.prepare();
+    return finished(sumRows(mixture, new PassingRows(kernel, source), weights, true));
+  });
+}
+
+/** What a computation with pauses gives, without them. */
+export function finished<T>(steps: Generator<void, T, void>): T {
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+  }
 }
 
 /**

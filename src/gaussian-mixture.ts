@@ -1,6 +1,6 @@
 // The fitted mixture that users hold: immutable parameters, and everything that can be asked of them.
 // Must not iterate EM (fit.ts) nor check parameters itself (parameters.ts).
-import { type Criteria, criteriaOf, type RowSums, sumRows } from './criteria.ts';
+import { type Criteria, criteriaOf, finished, type RowSums, sumRows } from './criteria.ts';
 import { GaussmixRangeError, GaussmixTypeError } from './errors.ts';
 import { type AsyncSettings, type Fitted, fitRows, fitRowsAsync } from './fit.ts';
 import { BLOCK, type Kernel, withKernel } from './kernel.ts';
@@ -130,10 +130,6 @@ export class GaussianMixture {
   /** Made when first asked for: D x D each, whatever the type. */
   readonly #expanded: { covariances?: readonly Matrix[] } = {};
 
-  static {
-    parametersOf = (model) => model.#parameters;
-  }
-
   private constructor(
     token: typeof CONSTRUCT,
     parameters: Parameters,
@@ -219,6 +215,7 @@ export class GaussianMixture {
   }
 
   static {
+    parametersOf = (model) => model.#parameters;
     modelOf = (parameters, record, names) => new GaussianMixture(CONSTRUCT, parameters, record, names);
     withOwnStart = (options) => {
       const start = options?.initialization;
@@ -436,13 +433,9 @@ export class GaussianMixture {
 
   #sums(source: RowSource, weights: Float64Array | undefined, withEntropy: boolean): RowSums {
     const extra = Math.min(source.rows, BLOCK) * (2 * this.nComponents + 2);
-    return this.#withMixture(source, extra, (_, mixture, rows) => {
-      const steps = sumRows(mixture, rows, weights, withEntropy);
-      for (;;) {
-        const step = steps.next();
-        if (step.done) return step.value;
-      }
-    });
+    return this.#withMixture(source, extra, (_, mixture, rows) =>
+      finished(sumRows(mixture, rows, weights, withEntropy)),
+    );
   }
 
   #source(data: MatrixLike, options?: DataOptions): RowSource {

@@ -1,14 +1,20 @@
 // The choice of the number of components and the covariance type: a mixture for each cell of a grid, and their criteria.
 // Must not fit nor compute itself: cells go through GaussianMixture, criteria.ts has the formulas.
 import { type Criteria, criteriaOf, type RowSums, sumRows } from './criteria.ts';
-import { type ErrorCode, GaussmixError, GaussmixRangeError, GaussmixTypeError } from './errors.ts';
+import { type GaussmixError, GaussmixRangeError, GaussmixTypeError } from './errors.ts';
+import type { AsyncSettings } from './fit.ts';
+import { withPortableStart } from './fit-many.ts';
 import {
   ASYNC_OPTIONS,
   type AsyncOptions,
   checkAsyncOptions,
   GaussianMixture,
+  modelOf,
   parametersOf,
+  withOwnStart,
 } from './gaussian-mixture.ts';
+import { runJobs } from './job-pool.ts';
+import { type Cell, isErrorOfCell } from './jobs.ts';
 import { compiledModule, Kernel } from './kernel.ts';
 import type { MatrixLike } from './matrix.ts';
 import {
@@ -18,11 +24,13 @@ import {
   type IterationCallback,
   type SelectOptions,
   type SelectSettings,
+  validateFitOptions,
   validateSelectOptions,
 } from './options.ts';
 import { KernelMixture } from './parameters.ts';
 import { PassingRows } from './passes.ts';
-import { toRowSource } from './row-source.ts';
+import { type RowSource, toRowSource } from './row-source.ts';
+import { availableThreads } from './threads.ts';
 
 /** A cell of the grid that was fitted. All criteria: lower is better. */
 export interface FittedCell extends Criteria {
@@ -65,6 +73,7 @@ export interface SelectionProgress {
   /** Cells done, this one included. */
   readonly done: number;
   readonly total: number;
+  /** The cell that is done: in the order of the table, but from `selectModelAsync` in any order. */
   readonly cell: FittedCell | FailedCell;
   /** The best cell so far; undefined while none could be fitted. */
   readonly best: FittedCell | undefined;
@@ -77,15 +86,6 @@ export interface SelectionCallbacks {
   // biome-ignore lint/suspicious/noConfusingVoidType: callbacks that return nothing are meant
   readonly onProgress?: ((progress: SelectionProgress) => void | false) | undefined;
 }
-
-/** What is wrong with one cell may be right in another; any other error is one of the data, or of the host. */
-const ERRORS_OF_A_CELL: readonly ErrorCode[] = [
-  'TOO_FEW_ROWS',
-  'DEGENERATE_DATA',
-  'INVALID_PARAMETERS',
-  'NOT_POSITIVE_DEFINITE',
-  'OUT_OF_MEMORY',
-];
 
 /**
  * Fits a mixture for every number of components and every covariance type, and gives the one with the lowest criterion
@@ -115,17 +115,23 @@ export function selectModel(data: MatrixLike, options: SelectOptions & Selection
   const source = toRowSource(data);
   const grid = new Grid(validateSelectOptions(options, source.rows, ['onProgress']), options.onProgress);
   const { sampleWeight } = grid.settings.common;
-  for (const cell of grid.cells()) {
-    grid.attempt(() => {
-      const model = GaussianMixture.fit(data, cell);
-      grid.add(model, model.criteria(data, { sampleWeight }));
-    }, cell);
+  for (const { index, options: fit } of grid.cells()) {
+    try {
+      const model = GaussianMixture.fit(data, fit);
+      grid.add(index, model, model.criteria(data, { sampleWeight }));
+    } catch (error) {
+      grid.fail(index, error);
+    }
   }
   return grid.selection();
 }
 
+/** Up to so many values each worker gets all rows, for cells of its own; beyond, workers divide the rows of one cell. */
+const MOST_SHARED = 1 << 22;
+
 /**
- * As {@link selectModel}, the same bits, without holding up the calling thread: each cell as `GaussianMixture.fitAsync`.
+ * As {@link selectModel}, the same bits, without holding up the calling thread: workers fit a cell each, or, of large
+ * data or with `onIteration`, all of them one cell at a time, as `GaussianMixture.fitAsync` does.
  *
  * @param data N x D; must not change until the promise is settled
  * @param options those of `selectModel` and of `fitAsync`; `timeLimitMs` is for the whole selection
@@ -134,7 +140,7 @@ export function selectModel(data: MatrixLike, options: SelectOptions & Selection
  * @example
  * import { selectModelAsync } from 'gaussmix';
  * const data = Float64Array.from({ length: 2000 }, (_, i) => Math.sin(i) + (i % 2) * 5);
- * const { best } = await selectModelAsync(data, { nComponents: [1, 2, 3], workers: 0 });
+ * const { best } = await selectModelAsync(data, { nComponents: [1, 2, 3], workers: 2 });
  * console.log(best.nComponents);
  */
 export async function selectModelAsync(
@@ -143,35 +149,98 @@ export async function selectModelAsync(
 ): Promise<Selection> {
   const source = toRowSource(data);
   const settings = validateSelectOptions(options, source.rows, ['onProgress', ...ASYNC_OPTIONS]);
-  const { signal, timeLimitMs, ...where } = checkAsyncOptions(options);
-  const grid = new Grid(settings, options.onProgress, timeLimitMs);
-  const sampleWeight = settings.common.sampleWeight && Float64Array.from(settings.common.sampleWeight);
-  const kernel = new Kernel(compiledModule());
-  const { workers, workerScript } = where;
-  for (const cell of grid.cells()) {
-    const fit: FitOptions & AsyncOptions = {
-      ...cell,
-      ...(signal && { signal }),
-      ...(workers !== undefined && { workers }),
-      ...(workerScript !== undefined && { workerScript }),
-    };
-    await grid.attemptAsync(async () => {
-      const model = await GaussianMixture.fitAsync(data, fit);
-      const sums = await sumsInTurns(kernel, model, data, sampleWeight, () => signal?.throwIfAborted());
-      grid.add(model, criteriaOf(sums, model.nParameters));
-    }, cell);
-  }
+  const where = checkAsyncOptions(options);
+  const grid = new Grid(settings, options.onProgress, where.timeLimitMs);
+  where.signal?.throwIfAborted();
+  const threads = where.workers ?? (await availableThreads());
+  const isSmall = source.rows * source.columns <= MOST_SHARED;
+  if (threads > 0 && isSmall && options.onIteration === undefined) {
+    await fitCells(grid, source, { ...where, workers: Math.min(threads, grid.total) });
+  } else await fitInTurn(grid, data, source, where);
   return grid.selection();
 }
 
-/** Blocks of rows between which the host does its other work for at most about as long. */
+/** Cells on workers, each of which has all rows. */
+async function fitCells(grid: Grid, source: RowSource, where: AsyncSettings): Promise<void> {
+  const { rows, columns, columnNames, leftOut } = source;
+  const names = { ...(columnNames && { columnNames }), ...(leftOut && { leftOut }) };
+  const data = new Float64Array(rows * columns);
+  source.read(0, rows, data);
+  const given = grid.settings.common.sampleWeight;
+  const weights = given && Float64Array.from(given);
+  const cells: number[] = [];
+  function* inputs(): Generator<Cell> {
+    for (const { index, options } of grid.cells()) {
+      let cell: Cell;
+      try {
+        const { onIteration: _, sampleWeight: __, ...settings } = validateFitOptions(portable(options), rows);
+        cell = { settings, deadline: grid.deadline };
+      } catch (error) {
+        grid.fail(index, error);
+        continue;
+      }
+      cells.push(index);
+      yield cell;
+    }
+  }
+  await runJobs(
+    'fitCell',
+    { names, shape: [rows, columns], data, weights },
+    inputs(),
+    where,
+    (input, outcome) => {
+      if ('error' in outcome) {
+        const { code, isTypeError, message } = outcome.error;
+        const Failure = isTypeError ? GaussmixTypeError : GaussmixRangeError;
+        grid.fail(cells[input], new Failure(code, message));
+        return;
+      }
+      const { parameters, record, sums, late } = outcome;
+      if (late) grid.stop();
+      const model = modelOf(parameters, record, names);
+      grid.add(cells[input], model, criteriaOf(sums, model.nParameters));
+    },
+  );
+}
+
+function portable(options: FitOptions): FitOptions {
+  return withPortableStart(withOwnStart(options));
+}
+
+/** One cell after the other, each as `fitAsync`. */
+async function fitInTurn(
+  grid: Grid,
+  data: MatrixLike,
+  source: RowSource,
+  { signal, workers, workerScript }: AsyncSettings,
+): Promise<void> {
+  const given = grid.settings.common.sampleWeight;
+  const weights = given && Float64Array.from(given);
+  const kernel = new Kernel(compiledModule());
+  for (const { index, options } of grid.cells()) {
+    try {
+      const model = await GaussianMixture.fitAsync(data, {
+        ...options,
+        ...(signal && { signal }),
+        ...(workers !== undefined && { workers }),
+        ...(workerScript !== undefined && { workerScript }),
+      });
+      const sums = await sumsInTurns(kernel, model, source, weights, () => signal?.throwIfAborted());
+      grid.add(index, model, criteriaOf(sums, model.nParameters));
+    } catch (error) {
+      grid.fail(index, error);
+    }
+  }
+}
+
+/** Milliseconds of work between turns for the host's. */
 const TURN_MS = 8;
 
 /** {@link sumRows} with turns for the host; an instance of the kernel that nothing else uses meanwhile. */
 async function sumsInTurns(
   kernel: Kernel,
   model: GaussianMixture,
-  data: MatrixLike,
+  source: RowSource,
   weights: Float64Array | undefined,
   checkAbort: () => void,
 ): Promise<RowSums> {
@@ -181,7 +250,7 @@ async function sumsInTurns(
     const mixture = new KernelMixture(kernel, parameters.form, parameters.k, parameters.d);
     mixture.write(parameters);
     mixture.prepare();
-    const steps = sumRows(mixture, new PassingRows(kernel, toRowSource(data)), weights, true);
+    const steps = sumRows(mixture, new PassingRows(kernel, source), weights, true);
     for (let since = performance.now(); ; ) {
       const step = steps.next();
       if (step.done) return step.value;
@@ -195,15 +264,18 @@ async function sumsInTurns(
   }
 }
 
-/** The cells, what came of those done, and whether to go on. Whoever fits them reports here. */
+/** The cells, what came of those done, and whether to go on. Whoever fits them reports here, in any order. */
 class Grid {
   readonly settings: SelectSettings;
+  /** Cells. */
+  readonly total: number;
+  /** When the time is up, on the clock of `Date.now()`. */
+  readonly deadline: number;
   readonly #onProgress: SelectionCallbacks['onProgress'];
   readonly #startedAt: number = performance.now();
-  readonly #deadline: number;
-  readonly #total: number;
+  /** By the number of the cell. */
   readonly #rows: (FittedCell | FailedCell)[] = [];
-  #best: FittedCell | undefined;
+  #done: number = 0;
   #stopped: boolean = false;
 
   constructor(
@@ -215,86 +287,86 @@ class Grid {
       throw new GaussmixTypeError('INVALID_OPTION', 'onProgress must be a function');
     }
     this.settings = settings;
+    this.total = settings.nComponents.length * settings.covarianceTypes.length;
+    this.deadline = Date.now() + timeLimitMs;
     this.#onProgress = onProgress;
-    this.#deadline = this.#startedAt + timeLimitMs;
-    this.#total = settings.nComponents.length * settings.covarianceTypes.length;
   }
 
   /** The options of each cell's fit, in the order of the table, until the selection is stopped. */
-  *cells(): Generator<FitOptions, void, void> {
-    const { nComponents, covarianceTypes, common } = this.settings;
+  *cells(): Generator<{ readonly index: number; readonly options: FitOptions }, void, void> {
+    const { common } = this.settings;
     const onIteration: IterationCallback = (progress) => {
-      const isLate = performance.now() >= this.#deadline;
-      if (common.onIteration?.(progress) !== false && !isLate) return;
-      this.#stopped = true;
+      if (common.onIteration?.(progress) !== false && Date.now() < this.deadline) return;
+      this.stop();
       return false;
     };
-    for (const k of nComponents) {
-      for (const covarianceType of covarianceTypes) {
-        yield { ...common, nComponents: k, covarianceType, onIteration };
-        if (this.#stopped || performance.now() >= this.#deadline) {
-          this.#stopped = this.#rows.length < this.#total || this.#stopped;
-          return;
-        }
-      }
+    for (let index = 0; index < this.total; index++) {
+      yield { index, options: { ...common, ...this.#place(index), onIteration } };
+      if (this.#stopped || Date.now() >= this.deadline) return;
     }
   }
 
-  /** Runs what fits a cell; keeps its error if that is the cell's own. */
-  attempt(work: () => void, cell: FitOptions): void {
-    try {
-      work();
-    } catch (error) {
-      this.#fail(cell, error);
-    }
+  /** No more cells: the one that just ended was ended early. */
+  stop(): void {
+    this.#stopped = true;
   }
 
-  async attemptAsync(work: () => Promise<void>, cell: FitOptions): Promise<void> {
-    try {
-      await work();
-    } catch (error) {
-      this.#fail(cell, error);
-    }
-  }
-
-  add(model: GaussianMixture, criteria: Criteria): void {
-    const { nComponents, covarianceType, nParameters } = model;
+  add(index: number, model: GaussianMixture, criteria: Criteria): void {
+    const { nParameters } = model;
     const converged = model.fitted?.converged ?? false;
-    const cell = { nComponents, covarianceType, nParameters, ...criteria, converged, model };
-    const { criterion } = this.settings;
-    if (this.#best === undefined || isBetter(cell, this.#best, criterion)) this.#best = cell;
-    this.#done(cell);
+    this.#take(index, { ...this.#place(index), nParameters, ...criteria, converged, model });
+  }
+
+  /** Keeps the error if it is the cell's own. @throws any other */
+  fail(index: number, error: unknown): void {
+    if (!isErrorOfCell(error)) throw error;
+    this.#take(index, { ...this.#place(index), error });
   }
 
   /** @throws the first cell's error, if no cell was fitted */
   selection(): Selection {
-    const best = this.#best;
-    if (best !== undefined) return { best: best.model, table: this.#rows, stopped: this.#stopped };
-    const first = this.#rows[0] as FailedCell;
+    const table = this.#rows.filter((cell) => cell !== undefined);
+    const best = this.#best();
+    const stopped = this.#stopped || this.#done < this.total;
+    if (best !== undefined) return { best: best.model, table, stopped };
+    const first = table[0] as FailedCell;
     const { code, message } = first.error;
     const which = `${first.nComponents} component${first.nComponents === 1 ? '' : 's'}, ${first.covarianceType}`;
-    const whole = `none of the ${this.#rows.length} cells could be fitted; the first one (${which}): ${message}`;
+    const whole = `none of the ${table.length} cells could be fitted; the first one (${which}): ${message}`;
     throw first.error instanceof TypeError
       ? new GaussmixTypeError(code, whole)
       : new GaussmixRangeError(code, whole);
   }
 
-  #fail(cell: FitOptions, error: unknown): void {
-    if (!(error instanceof GaussmixError && ERRORS_OF_A_CELL.includes(error.code))) throw error;
-    const covarianceType = cell.covarianceType as CovarianceForm;
-    this.#done({ nComponents: cell.nComponents, covarianceType, error });
+  #place(index: number): { readonly nComponents: number; readonly covarianceType: CovarianceForm } {
+    const { nComponents, covarianceTypes } = this.settings;
+    const types = covarianceTypes.length;
+    return {
+      nComponents: nComponents[Math.floor(index / types)],
+      covarianceType: covarianceTypes[index % types],
+    };
   }
 
-  #done(cell: FittedCell | FailedCell): void {
-    this.#rows.push(cell);
+  /** Of the cells done; in the order of the table, so that the order in which they were done does not matter. */
+  #best(): FittedCell | undefined {
+    let best: FittedCell | undefined;
+    for (const cell of this.#rows) {
+      if (cell?.model && (best === undefined || isBetter(cell, best, this.settings.criterion))) best = cell;
+    }
+    return best;
+  }
+
+  #take(index: number, cell: FittedCell | FailedCell): void {
+    this.#rows[index] = cell;
+    this.#done++;
     const progress = {
-      done: this.#rows.length,
-      total: this.#total,
+      done: this.#done,
+      total: this.total,
       cell,
-      best: this.#best,
+      best: this.#best(),
       elapsedMs: performance.now() - this.#startedAt,
     };
-    if (this.#onProgress?.(progress) === false && progress.done < progress.total) this.#stopped = true;
+    if (this.#onProgress?.(progress) === false && this.#done < this.total) this.stop();
   }
 }
 

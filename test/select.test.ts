@@ -319,12 +319,69 @@ describe('selectModelAsync', () => {
     expect(there.stopped).toBe(false);
   });
 
-  it('is aborted with the reason of its signal', async () => {
+  it.each([0, 1, 2])(
+    'divides the rows where it is to tell of iterations, with the same bits (%i)',
+    async (workers) => {
+      let iterations = 0;
+      const there = await selectModelAsync(rows, {
+        ...options,
+        workers,
+        onIteration: () => void iterations++,
+      });
+      expect(plain(there.table)).toEqual(plain(selectModel(rows, options).table));
+      expect(iterations).toBeGreaterThan(4);
+    },
+  );
+
+  it('starts on workers from a model, or from matrices of any kind', async () => {
+    const start = GaussianMixture.fit(rows, { nComponents: 2, maxIterations: 1 });
+    const means = { rows: 2, columns: 2, to1DArray: () => Array.from(start.means.data) };
+    for (const initialization of [start, { means, weights: start.weights, covariances: start.covariances }]) {
+      const grid = { ...options, initialization };
+      const there = await selectModelAsync(rows, { ...grid, workers: 2 });
+      expect(plain(there.table)).toEqual(plain(selectModel(rows, grid).table));
+      expect(there.table.map((cell) => cell.error?.code)).toEqual([
+        undefined,
+        undefined,
+        'INVALID_PARAMETERS',
+        'INVALID_PARAMETERS',
+      ]);
+    }
+  });
+
+  it.each([0, 2])('is told of every cell once, with %i workers', async (workers) => {
+    const told: SelectionProgress[] = [];
+    const { table, best } = await selectModelAsync(rows, {
+      ...options,
+      nComponents: [1, 2, 3, 10_000],
+      workers,
+      onProgress: (progress) => void told.push(progress),
+    });
+    expect(told.map(({ done }) => done)).toEqual(Array.from(table, (_, i) => i + 1));
+    expect(new Set(told.map(({ cell }) => cell))).toEqual(new Set(table));
+    expect(told.at(-1)?.best?.model).toBe(best);
+  });
+
+  it.each([0, 2])('is ended by onProgress, with %i workers', async (workers) => {
+    const { table, stopped, best } = await selectModelAsync(rows, {
+      ...options,
+      nComponents: Array.from({ length: 40 }, (_, i) => i + 1),
+      workers,
+      onProgress: () => false,
+    });
+    expect(stopped).toBe(true);
+    // Workers have two cells at a time: those are finished.
+    expect(table.length).toBeLessThanOrEqual(5);
+    expect(table.map((cell) => cell.model)).toContain(best);
+  });
+
+  it.each([0, 2])('is aborted with the reason of its signal, with %i workers', async (workers) => {
     const controller = new AbortController();
     const reason = new Error('enough');
     const selection = selectModelAsync(rows, {
       ...options,
-      workers: 0,
+      nComponents: [1, 2, 3, 4, 5, 6, 7, 8],
+      workers,
       signal: controller.signal,
       onProgress: ({ done }) => {
         if (done === 2) controller.abort(reason);
@@ -333,28 +390,31 @@ describe('selectModelAsync', () => {
     await expect(selection).rejects.toBe(reason);
   });
 
-  it('returns what it has after the time limit', async () => {
+  it.each([0, 1])('returns what it has after the time limit, with %i workers', async (workers) => {
     const { table, stopped, best } = await selectModelAsync(rows, {
       ...options,
       tolerance: 0,
       maxIterations: 1_000_000,
-      workers: 0,
+      workers,
       timeLimitMs: 0,
     });
     expect({ stopped, cells: table.length, k: best.nComponents }).toEqual({ stopped: true, cells: 1, k: 2 });
   });
 
-  it('keeps failed cells, and rejects where selectModel throws', async () => {
-    const few = [1, 2, 4];
-    const { table } = await selectModelAsync(few, { nComponents: [1, 4], workers: 0 });
-    expect(table.at(-1)?.error?.code).toBe('TOO_FEW_ROWS');
-    await expect(selectModelAsync(few, { nComponents: [4], workers: 0 })).rejects.toMatchObject({
-      code: 'TOO_FEW_ROWS',
-    });
-    await expect(selectModelAsync(few, { nComponents: [] })).rejects.toMatchObject({
-      code: 'INVALID_OPTION',
-    });
-  });
+  it.each([0, 2])(
+    'keeps failed cells, and rejects where selectModel throws, with %i workers',
+    async (workers) => {
+      const few = [1, 2, 4];
+      const { table } = await selectModelAsync(few, { nComponents: [1, 4], workers });
+      expect(table.at(-1)?.error?.code).toBe('TOO_FEW_ROWS');
+      await expect(selectModelAsync(few, { nComponents: [4], workers })).rejects.toMatchObject({
+        code: 'TOO_FEW_ROWS',
+      });
+      await expect(selectModelAsync(few, { nComponents: [] })).rejects.toMatchObject({
+        code: 'INVALID_OPTION',
+      });
+    },
+  );
 });
 
 describe('options', () => {
