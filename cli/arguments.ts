@@ -45,6 +45,8 @@ export interface SelectCommand extends FittingCommand {
   /** Undefined: all that the library has. */
   readonly covariances: readonly CovarianceType[] | undefined;
   readonly criterion: Criterion;
+  /** The output does not depend on it. */
+  readonly threads: number;
 }
 
 export interface PredictCommand {
@@ -96,7 +98,7 @@ export type Command =
 /** Each thread costs some ten megabytes. */
 const MOST_THREADS = 256;
 
-const COVARIANCES: readonly CovarianceType[] = [
+export const COVARIANCES: readonly CovarianceType[] = [
   'full',
   'tied',
   'diag',
@@ -170,7 +172,7 @@ function fitCommand(parsed: Parsed): FitCommand {
     components: parsed.integer('components', 1, undefined),
     covariance: parsed.choice('covariance', COVARIANCES, 'full'),
     groupBy,
-    threads: parsed.integer('threads', 1, Math.min(MOST_THREADS, availableParallelism()), MOST_THREADS),
+    threads: threadsOf(parsed),
     output: output === '-' ? undefined : output,
   };
 }
@@ -184,7 +186,12 @@ function selectCommand(parsed: Parsed): SelectCommand {
     components: parsed.counts('components', MOST_SIZES),
     covariances: parsed.choices('covariance', COVARIANCES, 'all'),
     criterion: parsed.choice('criterion', CRITERIA, 'bic'),
+    threads: threadsOf(parsed),
   };
+}
+
+function threadsOf(parsed: Parsed): number {
+  return parsed.integer('threads', 1, Math.min(MOST_THREADS, availableParallelism()), MOST_THREADS);
 }
 
 function fitting(parsed: Parsed, data: string): FittingCommand {

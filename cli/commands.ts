@@ -3,14 +3,13 @@
 import { type FitOptions, type GaussianMixture, GaussmixError, type Progress } from 'gaussmix';
 import type { FitCommand, FittingCommand, PredictCommand, SampleCommand, ScoreCommand } from './arguments.ts';
 import { Failure, Refused } from './failure.ts';
-import { type FitResult, startFit } from './fit-worker.ts';
+import { type FitResult, type RunningFit, startFit } from './fit-worker.ts';
 import { readModelFile, readStartFile, withNames } from './model-file.ts';
 import { checkOutput, csvCell, withOutput, writeLines, writeStandardOutput } from './output.ts';
 import { ProgressLine } from './progress.ts';
 import { readTable } from './read-table.ts';
 import { describeFit, formatNumber } from './summary.ts';
 import type { Table } from './table.ts';
-import type { Running } from './thread.ts';
 import { commandLineWords } from './wording.ts';
 
 /** Exit code of an interrupted command, as shells count it: 128 + the number of SIGINT. */
@@ -96,7 +95,7 @@ function launch(
   table: Table,
   start: FitOptions['initialization'],
   progress: ProgressLine,
-): Running<FitResult> {
+): RunningFit {
   const { data, rows, columns, weights } = table;
   const options = fitOptions(command, start);
   const job = { data, rows, columns, weights, options, everyIteration: progress.everyIteration };

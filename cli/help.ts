@@ -104,6 +104,7 @@ ${FITTING_HELP}
 ${HEADER_HELP}
   --weights COLUMN       column with a weight for each row; it is no feature. The criteria count a row
                          of weight 2 as two rows
+  --threads N            cells fitted at a time (as many as there are cores); the output is the same
   -o, --output FILE      save the best model as JSON; not to DATA itself
   --json                 print one JSON object, see below, not a table
   -v, --verbose          print each cell on standard error
@@ -125,8 +126,8 @@ with the total log-likelihood of each cell in nats; "stopped" is true after Ctrl
 
 ${DATA_HELP}
 
-Ctrl-C stops after the current iteration: the best so far is printed (and saved, with -o), and the exit
-code is 130. Ctrl-C a second time quits at once.
+Ctrl-C stops at once: the best of the cells that were finished is printed (and saved, with -o), and the
+exit code is 130.
 
 Examples:
   gaussmix select faithful.csv -k 1-9

@@ -13,7 +13,6 @@ import { type GroupsJob, runGroupsWorker } from './group-worker.ts';
 import { COMMAND_HELP, GENERAL_HELP } from './help.ts';
 import { removeTemporaries, watchStandardOutput, writeStandardOutput } from './output.ts';
 import { runSelect } from './select.ts';
-import { runSelectWorker, type SelectJob } from './select-worker.ts';
 
 /** What the next Ctrl-C does; without it, the process ends. */
 let atInterrupt: (() => void) | undefined;
@@ -58,7 +57,7 @@ async function run(args: readonly string[]): Promise<number> {
     case 'sample':
       return runSample(command);
     case 'select':
-      return runSelect(command, new URL(import.meta.url), (handler) => {
+      return runSelect(command, (handler) => {
         atInterrupt = handler;
       });
   }
@@ -89,8 +88,7 @@ if (isMainThread) {
     process.exitCode = exitCode;
   }, fail);
 } else {
-  const job = workerData as FitJob | GroupsJob | SelectJob;
+  const job = workerData as FitJob | GroupsJob;
   if (job.kind === 'groups') runGroupsWorker(job);
-  else if (job.kind === 'select') runSelectWorker(job);
   else runFitWorker(job);
 }

@@ -47,6 +47,7 @@ const OPTIONS: Readonly<Record<CommandName, OptionSpecs>> = {
     ...DATA,
     ...FITTING,
     criterion: { type: 'string' },
+    threads: { type: 'string' },
   },
   predict: { ...COMMON, ...OUTPUT, ...DATA, proba: { type: 'boolean' } },
   score: { ...COMMON, ...DATA, samples: { type: 'boolean' }, json: { type: 'boolean' } },

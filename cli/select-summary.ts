@@ -1,11 +1,40 @@
 // The readable table of a selection, and the line on what was chosen and why.
 // Must not compute anything but how numbers look.
+import type { CovarianceType, Criteria, ModelJSON } from 'gaussmix';
 import type { SelectCommand } from './arguments.ts';
 import { plural } from './failure.ts';
-import type { FailedRow, FittedRow, SelectResult, SelectRow } from './select-worker.ts';
 import { alignRight, dataLine, formatNumber, short, startLine } from './summary.ts';
-import type { Table } from './table.ts';
-import { commandLineWords } from './wording.ts';
+
+/** A row of the table, as --json prints it. */
+export type SelectRow = FittedRow | FailedRow;
+interface FittedRow extends Criteria {
+  readonly nComponents: number;
+  readonly covarianceType: CovarianceType;
+  readonly nParameters: number;
+  readonly converged: boolean;
+  readonly error?: undefined;
+}
+interface FailedRow {
+  readonly nComponents: number;
+  readonly covarianceType: CovarianceType;
+  readonly error: { readonly code: string; readonly message: string };
+  readonly bic?: undefined;
+  readonly aic?: undefined;
+  readonly icl?: undefined;
+}
+
+/** What came of a selection. */
+export interface SelectResult {
+  /** Of the data. */
+  readonly rows: number;
+  /** The best one. */
+  readonly model: ModelJSON;
+  readonly table: readonly SelectRow[];
+  /** Cells of the whole grid. */
+  readonly total: number;
+  /** It was stopped before its end. */
+  readonly stopped: boolean;
+}
 
 /** Cells that are marked, by rank. */
 const MARKED = 3;
@@ -18,13 +47,13 @@ const MOST_REASONS = 10;
 export function describeCell(command: SelectCommand, row: SelectRow): string {
   const { nComponents, covarianceType } = row;
   const name = `${plural(nComponents, 'component')}, ${covarianceType}`;
-  if (row.error) return `${name}: could not be fitted: ${commandLineWords(row.error.message)}`;
+  if (row.error) return `${name}: could not be fitted: ${row.error.message}`;
   const { criterion } = command;
   return `${name}, ${criterion.toUpperCase()} ${decimals(row[criterion])}${row.converged ? '' : ', not converged'}`;
 }
 
 /** The summary, ending with a line break. */
-export function describeSelection(command: SelectCommand, table: Table, result: SelectResult): string {
+export function describeSelection(command: SelectCommand, result: SelectResult): string {
   const { criterion } = command;
   const ranked = result.table
     .filter((row): row is FittedRow => !row.error)
@@ -32,7 +61,7 @@ export function describeSelection(command: SelectCommand, table: Table, result: 
     .sort((a, b) => a[criterion] - b[criterion] || a.nParameters - b.nParameters);
   const failed = result.table.filter((row): row is FailedRow => row.error !== undefined);
   const paragraphs = [
-    overview(command, table, result, failed.length),
+    overview(command, result, failed.length),
     `${criterion.toUpperCase()} of each cell (lower is better):\n${grid(command, result, ranked)}`,
     legend(command, ranked),
     chosen(command, result, ranked),
@@ -41,16 +70,16 @@ export function describeSelection(command: SelectCommand, table: Table, result: 
   return `${paragraphs.join('\n\n')}\n`;
 }
 
-function overview(command: SelectCommand, table: Table, result: SelectResult, failed: number): string {
-  const { table: rows, total, model } = result;
+function overview(command: SelectCommand, result: SelectResult, failed: number): string {
+  const { table, total, model, rows } = result;
   const parts = [
     plural(total, 'cell'),
-    ...(rows.length < total ? [`${rows.length} reached before the interruption`] : []),
+    ...(table.length < total ? [`${table.length} reached before the interruption`] : []),
     ...(failed > 0 ? [`${failed} could not be fitted`] : []),
   ];
   const { fitted } = model;
   const lines: [string, string][] = [
-    ['Data', dataLine(command, table.rows, model)],
+    ['Data', dataLine(command, rows, model)],
     ['Start', startLine(command, fitted?.runs ?? 1)],
     ['Grid', parts.join(', ')],
   ];

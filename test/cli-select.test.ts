@@ -7,9 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { GaussianMixture, type ModelJSON, selectModel } from 'gaussmix';
 import { describe, expect, it } from 'vitest';
 import { parseCommand, type SelectCommand } from '../cli/arguments.ts';
-import { describeSelection } from '../cli/select-summary.ts';
-import type { SelectResult } from '../cli/select-worker.ts';
-import type { Table } from '../cli/table.ts';
+import { describeSelection, type SelectResult } from '../cli/select-summary.ts';
 import { finished, run, start, temporaryFolder, writer } from './helpers/command.ts';
 import { loadExample } from './helpers/data.ts';
 
@@ -66,8 +64,8 @@ describe('the table', () => {
     }));
     const command = parseCommand(['select', 'x.csv', '-k', '2']) as SelectCommand;
     const model = { nFeatures: 1 } as ModelJSON;
-    const result = { model, best: table[0], table, total: 14, stopped: false } as unknown as SelectResult;
-    const lines = describeSelection(command, { rows: 9 } as Table, result).split('\n');
+    const result = { rows: 9, model, table, total: 14, stopped: false } as unknown as SelectResult;
+    const lines = describeSelection(command, result).split('\n');
     const headings = lines.filter((line) => line.startsWith('components'));
     expect(headings.length).toBeGreaterThan(1);
     expect(headings.flatMap((line) => line.split(/ +/).slice(1))).toEqual(types);
@@ -178,6 +176,12 @@ describe('--json and -o', () => {
     });
   });
 
+  it('do not depend on the number of threads', async () => {
+    const args = [irisFile, '-k', '3-5,1', '--columns', '1-4', '--json', '--threads'];
+    const [one, three] = await Promise.all([output([...args, '1']), output([...args, '3'])]);
+    expect(three).toBe(one);
+  });
+
   it('take weights as fit does', async () => {
     const rows = faithful.map(([x, y], i) => `${x},${y},${1 + (i % 3)}`).join('\n');
     const args = ['-', '--weights', 'w', '-k', '2', '--covariance', 'full', '--json'];
@@ -206,6 +210,7 @@ describe('wrong usage', () => {
     [['-k', '2', '--criterion', 'hqc'], '--criterion is "hqc", but must be one of bic, aic, icl'],
     [['-k', '2', '-o', '-'], '-o - : use --json'],
     [['-k', '2', '--group-by', 'x'], 'unknown option --group-by'],
+    [['-k', '2', '--threads', '0'], '--threads is "0", but must be an integer from 1 to 256'],
     [['-k', '2', '--quiet', '--verbose'], '--quiet and --verbose contradict each other'],
   ])('%j', async (args, message) => {
     const { code, stdout, stderr } = await run(['select', faithfulFile, ...args]);
@@ -247,12 +252,11 @@ describe('failure', () => {
 
 describe('progress', () => {
   it('is a line per cell with --verbose, and nothing otherwise where there is no terminal', async () => {
-    const args = ['select', faithfulFile, '-k', '1,300', '--covariance', 'full'];
+    const args = ['select', faithfulFile, '-k', '300,1', '--covariance', 'full', '--threads', '1'];
     expect((await run(args)).stderr).toBe('');
     expect((await run([...args, '--verbose'])).stderr).toBe(
-      'cell 1 of 2: 1 component, full, BIC 2607.62\n' +
-        'cell 2 of 2: 300 components, full: could not be fitted: -k is 300, but the data has only 272 rows: ask for ' +
-        'at most as many components as there are rows\n',
+      'cell 1 of 2: 300 components, full: could not be fitted: -k is 300, but the data has only 272 rows: ask for ' +
+        'at most as many components as there are rows\ncell 2 of 2: 1 component, full, BIC 2607.62\n',
     );
   });
 });
