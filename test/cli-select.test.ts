@@ -234,7 +234,10 @@ describe('wrong usage', () => {
 
 describe('failure', () => {
   it('of every cell names the first reason', async () => {
-    const { code, stdout, stderr } = await run(['select', '-', '-k', '5-7', '--covariance', 'full'], '1,2\n2,1\n');
+    const { code, stdout, stderr } = await run(
+      ['select', '-', '-k', '5-7', '--covariance', 'full'],
+      '1,2\n2,1\n',
+    );
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr).toMatch(
       /^gaussmix: standard input: none of the \d+ cells could be fitted; the first one \(5 components, full\): -k is 5, [^\n]*\n$/,
