@@ -16,33 +16,39 @@ const library: UserConfig = {
   copy: ['build/gaussmix.wasm', 'build/worker.js'],
 };
 
-/** Resolves the library's public name, and what of it a bundle must not have a copy of, to the file beside. */
-const libraryBeside = (file: string, own: RegExp = /^gaussmix$/): NonNullable<UserConfig['plugins']> => ({
-  name: 'library-beside',
-  resolveId: (id: string) => (own.test(id) ? { id: file, external: true } : null),
-});
+/**
+ * What is not bundled but imported from the file beside: the library by its public names, and what of it may not have a
+ * copy. By way of the input options: `plugins` are left out of the build of CommonJS declarations, which would then have
+ * classes of their own.
+ */
+function beside(
+  extension: 'js' | 'cjs',
+  folder: './' | '../' = './',
+): NonNullable<UserConfig['inputOptions']> {
+  const resolveId = (id: string) => {
+    if (id === 'gaussmix/exchange') return { id: `${folder}exchange.${extension}`, external: true };
+    const own = /^gaussmix$|^\.\.?\/(errors|index|internals)\.ts$/.test(id);
+    return own ? { id: `${folder}index.${extension}`, external: true } : null;
+  };
+  return (options) => ({ ...options, plugins: [{ name: 'library-beside', resolveId }, options.plugins] });
+}
 
-// What is asked of a fitted mixture: a bundle that uses the library as any program does, so that both have one kernel, one
-// class of models and one of errors.
-const inference: UserConfig = {
-  ...library,
-  entry: { inference: 'src/inference/index.ts' },
-  copy: [],
-  clean: false,
-  // Not `plugins`: the declarations for CommonJS are made without those.
-  inputOptions: (options, format, { cjsDts }) => ({
-    ...options,
-    plugins: [
-      libraryBeside(
-        format === 'cjs' || cjsDts ? './index.cjs' : './index.js',
-        /^gaussmix$|^\.\.?\/errors\.ts$/,
-      ),
-      options.plugins,
-    ],
-  }),
-};
+// Entry points on top of the library: they use it by its public name, so that there is one copy of it.
+const onTop = Object.entries({ exchange: 'src/exchange.ts', inference: 'src/inference/index.ts' }).flatMap(
+  ([name, file]) =>
+    (['esm', 'cjs'] as const).map(
+      (format): UserConfig => ({
+        ...library,
+        entry: { [name]: file },
+        format,
+        copy: [],
+        clean: false,
+        inputOptions: beside(format === 'esm' ? 'js' : 'cjs'),
+      }),
+    ),
+);
 
-// The command line uses the library as any program does, by its public name: here the file beside it.
+// The command line uses the library as any program does.
 const commandLine: UserConfig = {
   entry: { cli: 'cli/main.ts' },
   format: ['esm'],
@@ -51,27 +57,24 @@ const commandLine: UserConfig = {
   dts: false,
   clean: false,
   fixedExtension: false,
-  plugins: libraryBeside('./index.js'),
+  inputOptions: beside('js'),
 };
 
-// Drop-in modules use the library beside them, so that there is one kernel however many of them a program has.
-// cjsDefault: require gives the default export itself, as the package has it that the module stands in for.
+// Drop-in modules. cjsDefault: require gives the default export itself, as the package has it that the module stands in
+// for.
 function dropIn(name: string, format: 'esm' | 'cjs', entry: string, cjsDefault: boolean): UserConfig {
   return {
+    ...library,
     entry: { [`compat/${name}`]: `src/compat/${entry}.ts` },
     format: [format],
-    platform: 'neutral',
     outputOptions: {
       comments: { jsdoc: false, legal: true, annotation: true },
       exports: cjsDefault ? 'auto' : 'named',
     },
-    target: 'es2022',
-    dts: true,
+    copy: [],
     cjsDefault,
     clean: false,
-    plugins: [
-      libraryBeside(format === 'esm' ? '../index.js' : '../index.cjs', /^\.\.\/(index|internals)\.ts$/),
-    ],
+    inputOptions: beside(format === 'esm' ? 'js' : 'cjs', '../'),
   };
 }
 
@@ -84,4 +87,4 @@ const dropIns: UserConfig[] = [
   dropIn('gaussian-mixture-model', 'cjs', 'gaussian-mixture-model', false),
 ];
 
-export default defineConfig([library, inference, commandLine, ...dropIns]) as UserConfig[];
+export default defineConfig([library, ...onTop, commandLine, ...dropIns]) as UserConfig[];

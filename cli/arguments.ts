@@ -1,18 +1,16 @@
 // The arguments of the command line, checked as far as that is possible without reading a file.
 // Must not read files nor print: what is wrong is thrown as a UsageError.
 import { availableParallelism } from 'node:os';
-import type { CovarianceType } from 'gaussmix';
+import type { CovarianceType, Criterion } from 'gaussmix';
 import { quote, UsageError } from './failure.ts';
 import { COMMAND_NAMES, type CommandName } from './help.ts';
 import { Parsed } from './parsed.ts';
 
 export type InitMethod = 'kmeans' | 'k-means++' | 'random' | 'random-from-data';
 
-export interface FitCommand {
-  readonly name: 'fit';
+/** What `fit` and `select` have in common. */
+export interface FittingCommand {
   readonly data: string;
-  readonly components: number;
-  readonly covariance: CovarianceType;
   /** A method, or the path of a start. */
   readonly init: { readonly method: InitMethod } | { readonly file: string };
   readonly runs: number;
@@ -24,15 +22,31 @@ export interface FitCommand {
   /** Whether the first row is the header; undefined: that is found out. */
   readonly header: boolean | undefined;
   readonly weights: string | undefined;
-  /** The column whose values divide the rows into groups, each fitted on its own. */
-  readonly groupBy: string | undefined;
-  /** For groups; the output does not depend on it. */
-  readonly threads: number;
   /** Undefined: standard output, for what is to be printed. */
   readonly output: string | undefined;
   readonly json: boolean;
   readonly quiet: boolean;
   readonly verbose: boolean;
+}
+
+export interface FitCommand extends FittingCommand {
+  readonly name: 'fit';
+  readonly components: number;
+  readonly covariance: CovarianceType;
+  /** The column whose values divide the rows into groups, each fitted on its own. */
+  readonly groupBy: string | undefined;
+  /** For groups; the output does not depend on it. */
+  readonly threads: number;
+}
+
+export interface SelectCommand extends FittingCommand {
+  readonly name: 'select';
+  readonly components: readonly number[];
+  /** Undefined: all that the library has. */
+  readonly covariances: readonly CovarianceType[] | undefined;
+  readonly criterion: Criterion;
+  /** The output does not depend on it. */
+  readonly threads: number;
 }
 
 export interface PredictCommand {
@@ -77,13 +91,14 @@ export type Command =
   | PredictCommand
   | ScoreCommand
   | SampleCommand
+  | SelectCommand
   | HelpCommand
   | { readonly name: 'version' };
 
 /** Each thread costs some ten megabytes. */
 const MOST_THREADS = 256;
 
-const COVARIANCES: readonly CovarianceType[] = [
+export const COVARIANCES: readonly CovarianceType[] = [
   'full',
   'tied',
   'diag',
@@ -93,6 +108,10 @@ const COVARIANCES: readonly CovarianceType[] = [
   'VVI',
   'VII',
 ];
+const CRITERIA: readonly Criterion[] = ['bic', 'aic', 'icl'];
+/** Numbers of components in one selection: more would be a slip of the finger. */
+const MOST_SIZES = 1000;
+const PRINTED = '-o - : use --json to print the model on standard output';
 const INIT_METHODS: readonly InitMethod[] = ['kmeans', 'k-means++', 'random', 'random-from-data'];
 
 /**
@@ -121,6 +140,8 @@ export function parseCommand(args: readonly string[]): Command {
       return scoreCommand(parsed);
     case 'sample':
       return sampleCommand(parsed);
+    case 'select':
+      return selectCommand(parsed);
   }
 }
 
@@ -141,18 +162,42 @@ function fitCommand(parsed: Parsed): FitCommand {
   }
   const groupBy = parsed.text('group-by');
   const output = parsed.text('output');
-  if (output === '-' && groupBy === undefined) {
-    throw parsed.usage('-o - : use --json to print the model on standard output');
-  }
+  if (output === '-' && groupBy === undefined) throw parsed.usage(PRINTED);
   if (groupBy === undefined && parsed.text('threads') !== undefined) {
     throw parsed.usage('--threads goes with --group-by: a single fit uses one thread');
   }
-  parsed.either('quiet', 'verbose');
   return {
+    ...fitting(parsed, data),
     name: 'fit',
-    data,
     components: parsed.integer('components', 1, undefined),
     covariance: parsed.choice('covariance', COVARIANCES, 'full'),
+    groupBy,
+    threads: threadsOf(parsed),
+    output: output === '-' ? undefined : output,
+  };
+}
+
+function selectCommand(parsed: Parsed): SelectCommand {
+  const [data] = parsed.positionals(['DATA']);
+  if (parsed.text('output') === '-') throw parsed.usage(PRINTED);
+  return {
+    ...fitting(parsed, data),
+    name: 'select',
+    components: parsed.counts('components', MOST_SIZES),
+    covariances: parsed.choices('covariance', COVARIANCES, 'all'),
+    criterion: parsed.choice('criterion', CRITERIA, 'bic'),
+    threads: threadsOf(parsed),
+  };
+}
+
+function threadsOf(parsed: Parsed): number {
+  return parsed.integer('threads', 1, Math.min(MOST_THREADS, availableParallelism()), MOST_THREADS);
+}
+
+function fitting(parsed: Parsed, data: string): FittingCommand {
+  parsed.either('quiet', 'verbose');
+  return {
+    data,
     init: initOf(parsed),
     runs: parsed.integer('n-init', 1, 1),
     maxIterations: parsed.integer('max-iterations', 0, 500),
@@ -165,16 +210,14 @@ function fitCommand(parsed: Parsed): FitCommand {
     columns: parsed.text('columns'),
     header: parsed.either('header', 'no-header'),
     weights: parsed.text('weights'),
-    groupBy,
-    threads: parsed.integer('threads', 1, Math.min(MOST_THREADS, availableParallelism()), MOST_THREADS),
-    output: output === '-' ? undefined : output,
+    output: parsed.text('output'),
     json: parsed.flag('json'),
     quiet: parsed.flag('quiet'),
     verbose: parsed.flag('verbose'),
   };
 }
 
-function initOf(parsed: Parsed): FitCommand['init'] {
+function initOf(parsed: Parsed): FittingCommand['init'] {
   const init = parsed.text('init') ?? 'kmeans';
   const method = INIT_METHODS.find((known) => known === init);
   if (method !== undefined) return { method };

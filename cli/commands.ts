@@ -1,7 +1,7 @@
 // What each command does, from its arguments to its output.
 // Must not parse arguments, nor end the process.
 import { type FitOptions, type GaussianMixture, GaussmixError, type Progress } from 'gaussmix';
-import type { FitCommand, PredictCommand, SampleCommand, ScoreCommand } from './arguments.ts';
+import type { FitCommand, FittingCommand, PredictCommand, SampleCommand, ScoreCommand } from './arguments.ts';
 import { Failure, Refused } from './failure.ts';
 import { type FitResult, type RunningFit, startFit } from './fit-worker.ts';
 import { readModelFile, readStartFile, withNames } from './model-file.ts';
@@ -53,7 +53,10 @@ export interface FitInput {
 }
 
 /** Reads the start and the rows. */
-export async function readFitInput(command: FitCommand, progress: ProgressLine): Promise<FitInput> {
+export async function readFitInput(
+  command: FittingCommand & { readonly groupBy?: string | undefined },
+  progress: ProgressLine,
+): Promise<FitInput> {
   const startFile = 'file' in command.init ? command.init.file : undefined;
   const start = 'file' in command.init ? await readStartFile(command.init.file) : command.init.method;
   const { columns, header, weights, groupBy } = command;
@@ -65,11 +68,18 @@ export async function readFitInput(command: FitCommand, progress: ProgressLine):
   return { table, start, startFile };
 }
 
-/** The options of the library. */
+/** The options of the library for one fit. */
 export function fitOptions(command: FitCommand, start: FitOptions['initialization']): FitOptions {
+  const { components: nComponents, covariance: covarianceType } = command;
+  return { nComponents, covarianceType, ...commonOptions(command, start) };
+}
+
+/** The options of the library but the size and shape of the mixture. */
+export function commonOptions(
+  command: FittingCommand,
+  start: FitOptions['initialization'],
+): Omit<FitOptions, 'nComponents' | 'covarianceType'> {
   return {
-    nComponents: command.components,
-    covarianceType: command.covariance,
     initialization: start,
     nInit: command.runs,
     maxIterations: command.maxIterations,

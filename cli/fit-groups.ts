@@ -115,7 +115,7 @@ class Report {
     this.#fitted += fitted;
     this.#notConverged += notConverged;
     this.#failed += failed;
-    for (const text of descriptions) this.#progress.group(text);
+    for (const text of descriptions) this.#progress.item(text);
     for (const text of failures.slice(0, MOST_NAMED - this.#named)) {
       this.#progress.error(text);
       this.#named++;

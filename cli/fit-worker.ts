@@ -109,47 +109,14 @@ function fitJob(job: FitJob, tell: (progress: Progress) => void): FitResult {
   const sizes = new Array<number>(model.nComponents).fill(0);
   for (const label of model.predict(data)) sizes[label]++;
   const totalWeight = job.weights ? job.weights.reduce((sum, weight) => sum + weight, 0) : job.rows;
+  // A row of weight 2 counts as two rows, as in the fit.
+  const { bic, aic, icl } = model.criteria(data, { sampleWeight: job.weights });
   return {
     model: model.toJSON(),
-    criteria: job.weights
-      ? weightedCriteria(model, job, job.weights, totalWeight)
-      : { bic: model.bic(data), aic: model.aic(data), icl: model.icl(data) },
+    criteria: { bic, aic, icl },
     nParameters: model.nParameters,
     totalWeight,
     sizes,
     stopped,
   };
-}
-
-/** Rows whose responsibilities are held at once. */
-const BLOCK = 4096;
-
-/**
- * The criteria where a row of weight 2 counts as two rows, as in the fit; the library's methods count each row once.
- * bic = -2 logL + p ln W, aic = -2 logL + 2 p, icl = bic - 2 sum_i w_i sum_k r_ik ln r_ik.
- */
-function weightedCriteria(
-  model: GaussianMixture,
-  { data, rows, columns }: FitJob,
-  weights: Float64Array,
-  totalWeight: number,
-): Criteria {
-  let logLikelihood = 0;
-  let entropy = 0;
-  for (let start = 0; start < rows; start += BLOCK) {
-    const count = Math.min(BLOCK, rows - start);
-    const block = {
-      data: data.subarray(start * columns, (start + count) * columns),
-      shape: [count, columns],
-    };
-    const logDensities = model.scoreSamples(block);
-    const resp = model.predictProba(block);
-    for (let i = 0; i < count; i++) {
-      logLikelihood += weights[start + i] * logDensities[i];
-      for (const r of resp.row(i)) if (r > 0) entropy -= weights[start + i] * r * Math.log(r);
-    }
-  }
-  const p = model.nParameters;
-  const bic = -2 * logLikelihood + p * Math.log(totalWeight);
-  return { bic, aic: -2 * logLikelihood + 2 * p, icl: bic + 2 * entropy };
 }

@@ -1,7 +1,7 @@
 // The help texts.
 // Must not parse anything; every option named here is defined in arguments.ts.
 
-export const COMMAND_NAMES = ['fit', 'predict', 'score', 'sample'] as const;
+export const COMMAND_NAMES = ['fit', 'select', 'predict', 'score', 'sample'] as const;
 export type CommandName = (typeof COMMAND_NAMES)[number];
 
 export const GENERAL_HELP: string = `Usage: gaussmix COMMAND ...
@@ -10,6 +10,7 @@ Gaussian mixture models, fitted by expectation-maximisation.
 
 Commands:
   fit DATA -k K            fit a mixture of K Gaussians and describe it (or one per group of rows)
+  select DATA -k 1-9       fit mixtures of several sizes and covariance types, and take the best
   predict MODEL.json DATA  give each row the component it belongs to
   score MODEL.json DATA    log-likelihood of rows under a model
   sample MODEL.json -n N   draw random rows from a model
@@ -19,6 +20,8 @@ Commands:
   --version                the version
 
 DATA is a file, or - for standard input: CSV, TSV, or .npy (float64 or float32).
+MODEL.json is what fit or select saved with -o, or a model of scikit-learn or mclust as JSON
+(docs/migrating-from-scikit-learn.md and docs/migrating-from-mclust.md of the package say how to write one).
 
 Example:
   gaussmix fit flowers.csv -k 3 -o model.json
@@ -39,6 +42,16 @@ ranges of numbers. A name with a comma goes in double quotes. Without a header t
 const HEADER_HELP = `  --header               the first row of DATA is a header, also if it is all numbers
   --no-header            the first row of DATA is data`;
 
+const FITTING_HELP = `  --init START           kmeans (default), k-means++, random, random-from-data, or a JSON file:
+                         { "weights": [...], "means": [[...]], "covariances": [[[...]]] } or a saved model
+  --n-init R             runs from different starts, the best is kept (1)
+  --max-iterations M     most iterations of a run (500)
+  --tolerance T          stop when the mean log-likelihood per row changes by less (1e-5)
+  --regularization R     added to the diagonal of the covariances, in squared units of the data;
+                         auto (default) is 1e-6 of each column's variance
+  --seed S               seed of the random numbers, from 0 to 9007199254740991 (0)
+  --columns COLUMNS      columns to use (all)`;
+
 const MESSAGES_HELP = `  -q, --quiet            no progress and no notes on standard error
   -h, --help             this text`;
 
@@ -50,15 +63,7 @@ Fits a mixture of K Gaussians and prints a summary. Log-likelihoods are in nats.
   -k, --components K     number of components (required)
   --covariance TYPE      full (default), tied, diag or spherical
                          (VVV, EEE, VVI and VII mean the same)
-  --init START           kmeans (default), k-means++, random, random-from-data, or a JSON file:
-                         { "weights": [...], "means": [[...]], "covariances": [[[...]]] } or a saved model
-  --n-init R             runs from different starts, the best is kept (1)
-  --max-iterations M     most iterations of a run (500)
-  --tolerance T          stop when the mean log-likelihood per row changes by less (1e-5)
-  --regularization R     added to the diagonal of the covariances, in squared units of the data;
-                         auto (default) is 1e-6 of each column's variance
-  --seed S               seed of the random numbers, from 0 to 9007199254740991 (0)
-  --columns COLUMNS      columns to use (all)
+${FITTING_HELP}
 ${HEADER_HELP}
   --weights COLUMN       column with a weight for each row; it is no feature. The criteria and the
                          total log-likelihood count a row of weight 2 as two rows
@@ -86,6 +91,47 @@ Examples:
   gaussmix fit faithful.csv -k 2
   gaussmix fit iris.csv -k 3 --columns 1-4 --covariance tied --n-init 5 -o iris.json
   gaussmix fit visits.csv -k 2 --group-by customer -o models.ndjson
+`,
+  select: `Usage: gaussmix select DATA -k NUMBERS [options]
+
+Fits a mixture for each number of components and each covariance type, prints the table of a criterion
+(lower is better), and takes the best.
+
+  -k, --components LIST  numbers of components: 1-9, or 2,4,6, or 1-4,8 (required)
+  --covariance TYPES     all (default), or a list such as full,diag (see gaussmix help fit)
+  --criterion NAME       what decides: bic (default), aic or icl
+${FITTING_HELP}
+${HEADER_HELP}
+  --weights COLUMN       column with a weight for each row; it is no feature. The criteria count a row
+                         of weight 2 as two rows
+  --threads N            cells fitted at a time (as many as there are cores); the output is the same
+  -o, --output FILE      save the best model as JSON; not to DATA itself
+  --json                 print one JSON object, see below, not a table
+  -v, --verbose          print each cell on standard error
+${MESSAGES_HELP}
+
+  bic = -2 logL + p ln N     aic = -2 logL + 2 p     icl = bic + 2 * entropy of the responsibilities
+  with p free parameters and N rows (the sum of the weights). bic suits most; icl prefers components
+  that are well apart; aic prefers more components, for density estimation.
+
+A cell that cannot be fitted (fewer rows than components, no spread) costs only itself: it is shown as
+failed, with the reason below the table. If none can be fitted, the exit code is 1.
+
+--json prints the best model's object, as it is saved, and beside it
+  "criteria": { "bic", "aic", "icl" }
+  "selection": { "criterion", "stopped", "table": [ { "nComponents", "covarianceType", "logLikelihood",
+                 "nParameters", "bic", "aic", "icl", "converged" } or, for a cell that could not be
+                 fitted, { "nComponents", "covarianceType", "error": { "code", "message" } } ] }
+with the total log-likelihood of each cell in nats; "stopped" is true after Ctrl-C.
+
+${DATA_HELP}
+
+Ctrl-C stops at once: the best of the cells that were finished is printed (and saved, with -o), and the
+exit code is 130.
+
+Examples:
+  gaussmix select faithful.csv -k 1-9
+  gaussmix select iris.csv -k 1-6,8 --columns 1-4 --covariance full,tied --n-init 5 -o iris.json
 `,
   predict: `Usage: gaussmix predict MODEL.json DATA [options]
 

@@ -3,10 +3,11 @@
 import { readFile, stat } from 'node:fs/promises';
 import { text as readText } from 'node:stream/consumers';
 import { GaussianMixture, GaussmixError, type ModelJSON } from 'gaussmix';
+import { fromMclust, fromScikitLearn } from 'gaussmix/exchange';
 import { Failure, oneLine, systemFailure } from './failure.ts';
 
 /**
- * A saved model.
+ * A saved model, of this library, scikit-learn or mclust.
  * @throws Failure when there is no such file, it is not complete JSON, or no model of this version
  */
 export async function readModelFile(path: string): Promise<GaussianMixture> {
@@ -27,7 +28,7 @@ export interface PlainStart {
  */
 export async function readStartFile(path: string): Promise<PlainStart> {
   const json = await readJson(path);
-  if (typeof json === 'object' && json !== null && 'format' in json) {
+  if (isModel(json)) {
     const { weights, means, covariances }: ModelJSON = modelOf(json, path).toJSON();
     return { weights, means, covariances };
   }
@@ -62,8 +63,27 @@ export function withNames(model: ModelJSON, featureNames: readonly string[] | un
   };
 }
 
+/** Whether an object says that it is a model, be it a broken one; anything else may be a start. */
+function isModel(json: unknown): boolean {
+  return hasKey(json, 'format') || isScikitLearn(json) || isMclust(json);
+}
+
+function isScikitLearn(json: unknown): boolean {
+  return hasKey(json, 'means_') || hasKey(json, 'weights_');
+}
+
+function isMclust(json: unknown): boolean {
+  return hasKey(json, 'pro') || (hasKey(json, 'parameters') && hasKey(json.parameters, 'pro'));
+}
+
+function hasKey<Key extends string>(json: unknown, key: Key): json is Readonly<Record<Key, unknown>> {
+  return typeof json === 'object' && json !== null && key in json;
+}
+
 function modelOf(json: unknown, path: string): GaussianMixture {
   try {
+    if (isScikitLearn(json)) return fromScikitLearn(json);
+    if (isMclust(json)) return fromMclust(json);
     return GaussianMixture.fromJSON(json);
   } catch (error) {
     if (error instanceof GaussmixError) throw new Failure(`${path}: ${error.message}`);

@@ -17,25 +17,37 @@ const DATA: OptionSpecs = {
   'no-header': { type: 'boolean' },
 };
 
+const FITTING: OptionSpecs = {
+  components: { type: 'string', short: 'k' },
+  covariance: { type: 'string' },
+  init: { type: 'string' },
+  'n-init': { type: 'string' },
+  'max-iterations': { type: 'string' },
+  tolerance: { type: 'string' },
+  regularization: { type: 'string' },
+  seed: { type: 'string' },
+  weights: { type: 'string' },
+  json: { type: 'boolean' },
+  verbose: { type: 'boolean', short: 'v' },
+};
+
 const OPTIONS: Readonly<Record<CommandName, OptionSpecs>> = {
   fit: {
     ...COMMON,
     ...OUTPUT,
     ...DATA,
-    components: { type: 'string', short: 'k' },
-    covariance: { type: 'string' },
-    init: { type: 'string' },
-    'n-init': { type: 'string' },
-    'max-iterations': { type: 'string' },
-    tolerance: { type: 'string' },
-    regularization: { type: 'string' },
-    seed: { type: 'string' },
-    weights: { type: 'string' },
+    ...FITTING,
     'group-by': { type: 'string' },
     threads: { type: 'string' },
     missing: { type: 'string' },
-    json: { type: 'boolean' },
-    verbose: { type: 'boolean', short: 'v' },
+  },
+  select: {
+    ...COMMON,
+    ...OUTPUT,
+    ...DATA,
+    ...FITTING,
+    criterion: { type: 'string' },
+    threads: { type: 'string' },
   },
   predict: { ...COMMON, ...OUTPUT, ...DATA, proba: { type: 'boolean' } },
   score: { ...COMMON, ...DATA, samples: { type: 'boolean' }, json: { type: 'boolean' } },
@@ -134,6 +146,45 @@ export class Parsed {
     throw this.usage(
       `${label(this.#command, name)} is ${quote(text)}, but must be ${otherwise}a number >= 0`,
     );
+  }
+
+  /**
+   * Whole numbers from 1 such as `1-9`, `2,4,6` or `1-4,8`, each once, in the order given; the option is required.
+   * @param most how many numbers there may be
+   */
+  counts(name: string, most: number): readonly number[] {
+    const text = this.text(name);
+    const option = label(this.#command, name);
+    if (text === undefined) throw this.usage(`${option} is missing: give numbers such as 1-9 or 2,4,6`);
+    const counts = new Set<number>();
+    for (const part of text.split(',')) {
+      const [, low, high = low] = /^\s*(\d+)\s*(?:-\s*(\d+)\s*)?$/.exec(part) ?? [];
+      const [first, last] = [Number(low), Number(high)];
+      if (low === undefined || first < 1 || last < 1) {
+        throw this.usage(
+          `${option} is ${quote(text)}, but must be numbers and ranges from 1, such as 1-9, 2,4,6 or 1-4,8`,
+        );
+      }
+      if (first > last) throw this.usage(`${option}: the range ${first}-${last} runs backwards`);
+      if (last - first >= most || counts.size + last - first >= most) {
+        throw this.usage(`${option} is ${quote(text)}: more than ${most} numbers of components`);
+      }
+      for (let count = first; count <= last; count++) counts.add(count);
+    }
+    return [...counts];
+  }
+
+  /** A list of values, or `all`: undefined. */
+  choices<T extends string>(name: string, allowed: readonly T[], standard: string): readonly T[] | undefined {
+    const text = this.text(name) ?? standard;
+    if (text === 'all') return undefined;
+    return text.split(',').map((part) => {
+      const value = allowed.find((known) => known === part.trim());
+      if (value !== undefined) return value;
+      throw this.usage(
+        `${label(this.#command, name)} is ${quote(text)}, but must be all, or a list of ${allowed.join(', ')}`,
+      );
+    });
   }
 
   choice<T extends string>(name: string, allowed: readonly T[], standard: T): T {

@@ -55,8 +55,13 @@ export class ProgressLine {
     this.#show(`Fitting: ${done} of ${plural(total, 'group')} done${failures}`);
   }
 
-  /** A group that is done, where each is of interest. */
-  group(text: string): void {
+  /** How far a selection is. */
+  cells(text: string): void {
+    if (this.#moving) this.#show(text);
+  }
+
+  /** A group or cell that is done, where each is of interest. */
+  item(text: string): void {
     if (this.#verbose) process.stderr.write(`${oneLine(text)}\n`);
   }
 

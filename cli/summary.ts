@@ -1,7 +1,7 @@
 // The readable descriptions of fits.
 // Must not compute anything but how numbers look.
 import type { ModelJSON } from 'gaussmix';
-import type { FitCommand } from './arguments.ts';
+import type { FitCommand, FittingCommand } from './arguments.ts';
 import { plural } from './failure.ts';
 import type { FitResult } from './fit-worker.ts';
 import { commandLineWords } from './wording.ts';
@@ -66,25 +66,19 @@ function overview(command: FitCommand, result: FitResult): string {
   const { model, criteria } = result;
   const { fitted } = model;
   if (fitted === undefined) throw new Error('the model has no record of its fit');
-  const { nComponents: k, nFeatures: d } = model;
-  const name = command.data === '-' ? 'standard input' : command.data;
-  const names = model.featureNames;
-  const shown = names === undefined ? '' : ` (${shorten(names)})`;
-  const start = 'method' in command.init ? command.init.method : command.init.file;
-  const runs = fitted.runs > 1 ? `, best of ${fitted.runs} runs` : '';
-  const seed = 'method' in command.init ? `, seed ${command.seed}` : '';
+  const { nComponents: k } = model;
   const total = fitted.logLikelihood * result.totalWeight;
   const counted =
     command.weights === undefined
       ? plural(fitted.nSamples, 'row')
       : `weights adding up to ${formatNumber(result.totalWeight)}`;
   const lines: [string, string][] = [
-    ['Data', `${name}: ${plural(fitted.nSamples, 'row')} x ${plural(d, 'column')}${shown}`],
+    ['Data', dataLine(command, fitted.nSamples, model)],
     [
       'Mixture',
       `${plural(k, 'component')}, ${model.covarianceType} covariance, ${plural(result.nParameters, 'free parameter')}`,
     ],
-    ['Start', `${start}${seed}${runs}`],
+    ['Start', startLine(command, fitted.runs)],
     ['Iterations', iterations(command, result)],
     [
       'Log-likelihood',
@@ -99,6 +93,22 @@ function overview(command: FitCommand, result: FitResult): string {
   return lines.map(([label, text]) => `${label.padEnd(16)}${text}`).join('\n');
 }
 
+/** What was fitted. */
+export function dataLine(command: FittingCommand, rows: number, model: ModelJSON): string {
+  const name = command.data === '-' ? 'standard input' : command.data;
+  const names = model.featureNames;
+  const shown = names === undefined ? '' : ` (${shorten(names)})`;
+  return `${name}: ${plural(rows, 'row')} x ${plural(model.nFeatures, 'column')}${shown}`;
+}
+
+/** Where the fit started. */
+export function startLine(command: FittingCommand, runs: number): string {
+  const best = runs > 1 ? `, best of ${runs} runs` : '';
+  return 'method' in command.init
+    ? `${command.init.method}, seed ${command.seed}${best}`
+    : `${command.init.file}${best}`;
+}
+
 function iterations(command: FitCommand, { model, stopped }: FitResult): string {
   const { iterations: count, converged } = model.fitted as NonNullable<ModelJSON['fitted']>;
   if (stopped) return `${count}, interrupted: this is the model so far`;
@@ -108,7 +118,7 @@ function iterations(command: FitCommand, { model, stopped }: FitResult): string 
 }
 
 /** An option's value as one would type it. */
-function short(value: number): string {
+export function short(value: number): string {
   return value > 0 && value < 1e-3 ? value.toExponential() : String(value);
 }
 
@@ -154,7 +164,7 @@ function heading(names: readonly string[] | undefined, feature: number): string 
   return name.length > MOST_NAME ? `${name.slice(0, MOST_NAME - 1)}…` : name;
 }
 
-function alignRight(rows: readonly (readonly string[])[]): string {
+export function alignRight(rows: readonly (readonly string[])[]): string {
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
   return rows.map((row) => row.map((cell, column) => cell.padStart(widths[column])).join('  ')).join('\n');
 }

@@ -228,7 +228,7 @@ function readDataSet(
 }
 
 /** Options whose start, if there is one, is of plain arrays: any matrix of another library could not be cloned. */
-function withPortableStart(options: FitOptions): FitOptions {
+export function withPortableStart(options: FitOptions): FitOptions {
   const { initialization } = options;
   if (typeof initialization !== 'object') return options;
   const name = 'initialization';

@@ -1,6 +1,7 @@
 // The fitted mixture that users hold: immutable parameters, and everything that can be asked of them.
 // Must not iterate EM (fit.ts) nor check parameters itself (parameters.ts).
-import { naturalLogarithms } from './elementary.ts';
+
+import { type Criteria, criteriaOf, finished, type RowSums, sumRows } from './criteria.ts';
 import { GaussmixRangeError, GaussmixTypeError } from './errors.ts';
 import { type AsyncSettings, type Fitted, fitRows, fitRowsAsync } from './fit.ts';
 import { BLOCK, type Kernel, withKernel } from './kernel.ts';
@@ -10,10 +11,12 @@ import {
   type AliasedFitOptions,
   type CovarianceForm,
   type CovarianceType,
+  type CriteriaOptions,
   canonicalCovarianceType,
   checkKnownNames,
   type DataOptions,
   type FitOptions,
+  validateCriteriaOptions,
   validateDataOptions,
   validateFitOptions,
 } from './options.ts';
@@ -74,11 +77,15 @@ export interface AsyncOptions {
   readonly workerScript?: string | { readonly href: string };
 }
 
+/** Names of {@link AsyncOptions}. */
 export const ASYNC_OPTIONS: readonly string[] = ['signal', 'timeLimitMs', 'workers', 'workerScript'];
 type ColumnNames = Pick<RowSource, 'columnNames' | 'leftOut'>;
+/** The parameters of a model, whatever a user has written into what it shows. For this library alone. */
+export let parametersOf: (model: GaussianMixture) => Parameters;
 /** Held by this file alone: no user can construct a model unchecked. */
 const CONSTRUCT: unique symbol = Symbol('construct');
 
+/** @throws GaussmixTypeError INVALID_OPTION */
 export function checkAsyncOptions(options: AsyncOptions): AsyncSettings {
   const { signal, timeLimitMs, workers, workerScript } = options;
   const refuse = (name: string, value: unknown, allowed: string): GaussmixTypeError =>
@@ -216,6 +223,7 @@ export class GaussianMixture {
   }
 
   static {
+    parametersOf = (model) => model.#parameters;
     modelOf = (parameters, record, names) => new GaussianMixture(CONSTRUCT, parameters, record, names);
     withOwnStart = (options) => {
       const start = options?.initialization;
@@ -477,17 +485,12 @@ export class GaussianMixture {
 
   /** Akaike's criterion, -2 logL + 2 p, of these rows; lower is better. @throws as {@link score} */
   aic(data: MatrixLike, options?: DataOptions): number {
-    const source = this.#source(data, options);
-    return -2 * this.score(data, options) * source.rows + 2 * this.nParameters;
+    return criteriaOf(this.#sums(this.#source(data, options), undefined, false), this.nParameters).aic;
   }
 
   /** Schwarz's Bayesian criterion, -2 logL + p ln N, of these rows; lower is better. @throws as {@link score} */
   bic(data: MatrixLike, options?: DataOptions): number {
-    const source = this.#source(data, options);
-    return (
-      -2 * this.score(data, options) * source.rows +
-      this.nParameters * naturalLogarithms(Float64Array.of(source.rows))[0]
-    );
+    return criteriaOf(this.#sums(this.#source(data, options), undefined, false), this.nParameters).bic;
   }
 
   /**
@@ -495,20 +498,38 @@ export class GaussianMixture {
    * 2000, with responsibilities in place of hard labels); lower is better. @throws as {@link score}
    */
   icl(data: MatrixLike, options?: DataOptions): number {
-    const source = this.#source(data, options);
-    const k = this.nComponents;
-    let entropy = 0;
-    this.#eachBlock(source, { resp: true, logProb: true, norm: true }, (kernel, _first, count, at) => {
-      const { f64 } = kernel;
-      for (let i = 0; i < count; i++) {
-        for (let component = 0; component < k; component++) {
-          const r = f64[at.resp / 8 + i * k + component];
-          // r ln r -> 0 as r -> 0; the logarithm comes from the log-densities, not from r.
-          if (r > 0) entropy -= r * (f64[at.logProb / 8 + i * k + component] - f64[at.norm / 8 + i]);
-        }
-      }
-    });
-    return this.bic(data, options) + 2 * entropy;
+    return this.criteria(data, options).icl;
+  }
+
+  /**
+   * The log-likelihood of these rows and all criteria, from one pass over them. With sample weights a row of weight 2
+   * counts as two rows, as in a fit: N is then the sum of the weights.
+   *
+   * @param data N x D
+   * @param options sampleWeight: N numbers >= 0, not all 0
+   * @returns total log-likelihood (nats), aic, bic, icl: without weights those of the methods of these names, bit for bit
+   * @throws GaussmixError for data that is no N x D matrix of finite numbers; INVALID_OPTION for the weights
+   * @example
+   * import { GaussianMixture } from 'gaussmix';
+   * const data = [1, 1.1, 0.9, 5, 5.2, 4.9];
+   * const model = GaussianMixture.fit(data, { nComponents: 2 });
+   * const { logLikelihood, bic } = model.criteria(data, { sampleWeight: [2, 1, 1, 1, 1, 1] });
+   * console.log(logLikelihood, bic);
+   */
+  criteria(data: MatrixLike, options?: CriteriaOptions): Criteria {
+    const source = this.#source(
+      data,
+      options?.missing === undefined ? undefined : { missing: options.missing },
+    );
+    const weights = validateCriteriaOptions(options, source.rows);
+    return criteriaOf(this.#sums(source, weights, true), this.nParameters);
+  }
+
+  #sums(source: RowSource, weights: Float64Array | undefined, withEntropy: boolean): RowSums {
+    const extra = Math.min(source.rows, BLOCK) * (2 * this.nComponents + 2);
+    return this.#withMixture(source, extra, (_, mixture, rows) =>
+      finished(sumRows(mixture, rows, weights, withEntropy)),
+    );
   }
 
   #source(data: MatrixLike, options?: DataOptions): RowSource {

@@ -1,4 +1,6 @@
 // The public interface of the library: re-exports only.
+
+export type { Criteria } from './criteria.ts';
 export { naturalLogarithms } from './elementary.ts';
 export { type ErrorCode, GaussmixError, GaussmixRangeError, GaussmixTypeError } from './errors.ts';
 export type { Fitted } from './fit.ts';
@@ -24,10 +26,22 @@ export type {
   AliasedFitOptions,
   CovarianceForm,
   CovarianceType,
+  CriteriaOptions,
+  Criterion,
   DataOptions,
   FitOptions,
   InitializationMethod,
   IterationCallback,
   Progress,
+  SelectOptions,
   Start,
 } from './options.ts';
+export {
+  type FailedCell,
+  type FittedCell,
+  type Selection,
+  type SelectionCallbacks,
+  type SelectionProgress,
+  selectModel,
+  selectModelAsync,
+} from './select-model.ts';

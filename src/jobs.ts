@@ -1,8 +1,9 @@
 // What a worker that holds the whole library can be asked to do: functions of what is shared and of one job's input.
 // Must not hold state: a job gives the same bits in any worker, and on the calling thread.
+import { type RowSums, sumsOf } from './criteria.ts';
 import { type ErrorCode, GaussmixError, GaussmixRangeError, GaussmixTypeError } from './errors.ts';
 import { type FitOutcome, fitRows } from './fit.ts';
-import type { FitSettings } from './options.ts';
+import type { FitSettings, IterationCallback } from './options.ts';
 import { type RowSource, toRowSource } from './row-source.ts';
 
 /** One of many data sets. */
@@ -44,8 +45,75 @@ export function ofDataSet(error: unknown, index: number): unknown {
     : new GaussmixRangeError(error.code, message);
 }
 
+/** The rows that the cells of a selection share. */
+export interface SharedRows {
+  readonly names: DataSet['names'];
+  readonly shape: DataSet['shape'];
+  readonly data: Float64Array;
+  /** One per row; undefined: all 1. */
+  readonly weights: Float64Array | undefined;
+}
+
+/** One cell of a selection. */
+export interface Cell {
+  readonly settings: Omit<FitSettings, 'sampleWeight' | 'onIteration'>;
+  /** When its fit is to end, on the clock of `Date.now()`, which threads share. */
+  readonly deadline: number;
+}
+
+export interface CellOutcome extends FitOutcome {
+  readonly sums: RowSums;
+  /** Ended by the deadline. */
+  readonly late: boolean;
+}
+
+/** An error of one cell alone. */
+export interface CellError {
+  readonly code: ErrorCode;
+  readonly isTypeError: boolean;
+  readonly message: string;
+}
+
+/** What is wrong with one cell may be right in another; any other error is one of the data, or of the host. */
+const ERRORS_OF_A_CELL: readonly ErrorCode[] = [
+  'TOO_FEW_ROWS',
+  'DEGENERATE_DATA',
+  'INVALID_PARAMETERS',
+  'NOT_POSITIVE_DEFINITE',
+  'OUT_OF_MEMORY',
+];
+
+/** Whether an error costs a selection one cell only. */
+export function isErrorOfCell(error: unknown): error is GaussmixError {
+  return error instanceof GaussmixError && ERRORS_OF_A_CELL.includes(error.code);
+}
+
+function fitCell(
+  { names, shape, data, weights }: SharedRows,
+  { settings, deadline }: Cell,
+): CellOutcome | { readonly error: CellError } {
+  const source = { ...toRowSource({ data, shape }), ...names };
+  let late = false;
+  const onIteration: IterationCallback = () => {
+    if (Date.now() < deadline) return;
+    late = true;
+    return false;
+  };
+  try {
+    const outcome = fitRows(source, { ...settings, sampleWeight: weights, onIteration });
+    return { ...outcome, sums: sumsOf(outcome.parameters, source, weights), late };
+  } catch (error) {
+    if (!isErrorOfCell(error)) throw error;
+    const { code, message } = error;
+    return { error: { code, message, isTypeError: error instanceof TypeError } };
+  }
+}
+
 /** Everything that passes to and from a job can be cloned from thread to thread. */
-export const jobs: { readonly fitDataSets: typeof fitDataSets } = { fitDataSets };
+export const jobs: { readonly fitDataSets: typeof fitDataSets; readonly fitCell: typeof fitCell } = {
+  fitDataSets,
+  fitCell,
+};
 
 export type JobName = keyof typeof jobs;
 export type Shared<Name extends JobName> = Parameters<(typeof jobs)[Name]>[0];

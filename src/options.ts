@@ -96,6 +96,34 @@ export type AliasedFitOptions = CommonFitOptions & { readonly nComponents?: unde
     | { readonly nClusters: number; readonly k?: undefined }
   );
 
+/** What models are compared by; lower is better. See {@link Criteria}. */
+export type Criterion = 'bic' | 'aic' | 'icl';
+
+/** Options of a selection but how it runs: those of a fit, with the grid in place of one size and shape. */
+export interface SelectOptions extends Omit<CommonFitOptions, 'covarianceType'> {
+  /** Numbers of components to try, integers >= 1 in any order; one given twice is tried once. Required. */
+  readonly nComponents: ArrayLike<number>;
+  /** Covariance types to try, default all there are; two names of the same type are one. */
+  readonly covarianceTypes?: readonly CovarianceType[] | undefined;
+  /** What decides, default 'bic'. */
+  readonly criterion?: Criterion | undefined;
+}
+
+/** The grid of a selection, and the options that all its cells share: checked. */
+export interface SelectSettings {
+  readonly nComponents: readonly number[];
+  readonly covarianceTypes: readonly CovarianceForm[];
+  readonly criterion: Criterion;
+  /** What each cell's fit is given besides its size and shape. */
+  readonly common: Omit<CommonFitOptions, 'covarianceType'>;
+}
+
+/** The last argument of {@link GaussianMixture.criteria}. */
+export interface CriteriaOptions extends DataOptions {
+  /** One per row (N), each finite and >= 0, not all 0; a weight of 2 means the row twice. Default: 1 each. */
+  readonly sampleWeight?: ArrayLike<number> | undefined;
+}
+
 /** Options as the fit uses them: checked, and with no default left to fill in. */
 export interface FitSettings {
   readonly nComponents: number;
@@ -139,8 +167,13 @@ const FORMS: ReadonlyMap<unknown, CovarianceForm> = new Map<unknown, CovarianceF
   ['VII', 'spherical'],
 ]);
 
+/** Every covariance type there is, by the name a model gives it. */
+export const COVARIANCE_FORMS: readonly CovarianceForm[] = [...new Set(FORMS.values())];
+
 /** Models of the same family that this version does not fit. */
 const LATER_TYPES: readonly unknown[] = 'EII EEI VEI EVI VEE EVE VVE EEV VEV EVV'.split(' ');
+
+const CRITERIA: readonly Criterion[] = ['bic', 'aic', 'icl'];
 
 const METHODS: readonly unknown[] = ['kmeans', 'k-means++', 'random', 'random-from-data'];
 
@@ -181,6 +214,89 @@ export function validateFitOptions(
 }
 
 /**
+ * Checks the options of a selection. What is wrong with one cell alone (more components than rows, a start of another
+ * size) is not: that cell's fit says so.
+ *
+ * @param options as given by the user
+ * @param rows number of rows of the data (N)
+ * @param alsoAllowed further option names, which the caller checks
+ * @throws GaussmixError UNKNOWN_OPTION, INVALID_OPTION as {@link validateFitOptions}, and for an empty grid
+ */
+export function validateSelectOptions(
+  options: SelectOptions,
+  rows: number,
+  alsoAllowed: readonly string[],
+): SelectSettings {
+  const given = optionsObject(
+    options,
+    'options',
+    ': nComponents, a list of numbers of components, is required',
+  );
+  const own = ['nComponents', 'covarianceTypes', 'criterion'];
+  const shared = FIT_OPTION_NAMES.filter(
+    (name) => name !== 'covarianceType' && !COUNT_NAMES.some((count) => count === name),
+  );
+  checkKnownNames(given, [...own, ...shared, ...alsoAllowed], 'selectModel');
+  const common = Object.fromEntries(shared.map((name) => [name, given[name]]));
+  // The smallest size there is: whatever is refused now would be refused in every cell.
+  validateFitOptions({ ...common, nComponents: 1 }, rows);
+  const criterion = orDefault(given.criterion, 'bic') as Criterion;
+  if (!CRITERIA.includes(criterion)) {
+    throw invalid('criterion', criterion, 'string', CRITERIA.map((name) => `'${name}'`).join(', '));
+  }
+  return {
+    nComponents: distinct(
+      'nComponents',
+      given.nComponents,
+      'integers >= 1, such as [1, 2, 3]',
+      (value, name) => integer(name, value, 1),
+    ),
+    covarianceTypes:
+      given.covarianceTypes === undefined
+        ? COVARIANCE_FORMS
+        : distinct(
+            'covarianceTypes',
+            given.covarianceTypes,
+            "types, such as ['full', 'diag']",
+            (value, name) => canonicalCovarianceType(value, name),
+          ),
+    criterion,
+    common,
+  };
+}
+
+/** The different values of a list that must not be empty, in the order given. */
+function distinct<T>(
+  name: string,
+  value: unknown,
+  of: string,
+  check: (value: unknown, name: string) => T,
+): readonly T[] {
+  const isTyped = ArrayBuffer.isView(value) && !(value instanceof DataView);
+  const list = Array.isArray(value) || isTyped ? Array.from(value as ArrayLike<unknown>) : undefined;
+  if (list === undefined || list.length === 0) {
+    const found = list ? 'empty' : value === undefined ? 'missing' : describeValue(value);
+    throw new GaussmixTypeError('INVALID_OPTION', `${name} is ${found}, but must be a list of ${of}`);
+  }
+  return [...new Set(list.map((entry, i) => check(entry, `${name}[${i}]`)))];
+}
+
+/**
+ * Checks the last argument of {@link GaussianMixture.criteria}; gives the sample weights.
+ * @throws GaussmixError UNKNOWN_OPTION, INVALID_OPTION
+ */
+export function validateCriteriaOptions(
+  options: CriteriaOptions | undefined,
+  rows: number,
+): Float64Array | undefined {
+  if (options === undefined) return undefined;
+  const given = optionsObject(options, 'the last argument', ' such as { sampleWeight }');
+  checkKnownNames(given, ['sampleWeight', 'missing'], 'criteria');
+  checkMissing(given.missing);
+  return checkSampleWeight(given.sampleWeight, rows, 1);
+}
+
+/**
  * Checks the last argument of the methods that take data.
  * @throws GaussmixError UNKNOWN_OPTION, INVALID_OPTION
  */
@@ -195,17 +311,17 @@ export function validateDataOptions(options: DataOptions | undefined): void {
  * The form that a covariance type of either naming stands for.
  * @throws GaussmixError INVALID_OPTION for any other value
  */
-export function canonicalCovarianceType(value: unknown): CovarianceForm {
+export function canonicalCovarianceType(value: unknown, name: string = 'covarianceType'): CovarianceForm {
   const form = FORMS.get(value);
   if (form !== undefined) return form;
   const available = "'full' (or 'VVV'), 'tied' (or 'EEE'), 'diag' (or 'VVI'), 'spherical' (or 'VII')";
   if (LATER_TYPES.includes(value)) {
     throw new GaussmixRangeError(
       'INVALID_OPTION',
-      `covarianceType '${value}' is not available in this version. Available: ${available}`,
+      `${name} '${value}' is not available in this version. Available: ${available}`,
     );
   }
-  throw invalid('covarianceType', value, 'string', available);
+  throw invalid(name, value, 'string', available);
 }
 
 /**
@@ -370,6 +486,8 @@ function checkSampleWeight(value: unknown, rows: number, nComponents: number): F
 
 /** What other libraries call the options, in lower case and without underscores. */
 const SYNONYMS: Readonly<Record<string, string | undefined>> = {
+  k: 'nComponents',
+  nclusters: 'nComponents',
   components: 'nComponents',
   clusters: 'nComponents',
   covariance: 'covarianceType',
@@ -393,6 +511,8 @@ const SYNONYMS: Readonly<Record<string, string | undefined>> = {
 /** The allowed name that was probably meant: a synonym, or at most a third of its letters away. */
 function suggest(name: string, allowed: readonly string[]): string | undefined {
   const plain = plainName(name);
+  const same = allowed.find((candidate) => plainName(candidate) === plain);
+  if (same !== undefined) return same;
   const synonym = SYNONYMS[plain];
   if (synonym !== undefined && allowed.includes(synonym)) return synonym;
   let best: string | undefined;

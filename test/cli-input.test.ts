@@ -251,8 +251,8 @@ describe('models that are refused', () => {
 
 describe('usage', () => {
   it.each([
-    [['frobnicate'], /unknown command "frobnicate"; .*fit, predict.* \(see gaussmix --help\)/],
-    [['select', faithful], /unknown command "select"/],
+    [['frobnicate'], /unknown command "frobnicate"; .*fit, select, predict.* \(see gaussmix --help\)/],
+    [['report', faithful], /unknown command "report"/],
     [['help', 'nothing'], /unknown command "nothing"/],
     [['--quiet', 'fit'], /the command comes first/],
     [['fit'], /DATA is missing \(see gaussmix fit --help\)/],

@@ -1,0 +1,115 @@
+// The criteria that models are compared by: their formulas, and the pass over rows that gives what they are made of.
+// Must not know where rows come from, nor what is compared.
+import { naturalLogarithms } from './elementary.ts';
+import { BLOCK, withKernel } from './kernel.ts';
+import { KernelMixture, type Parameters } from './parameters.ts';
+import {
+  blockCount,
+  blockRows,
+  PassingRows,
+  type RowBlocks,
+  StatisticsStack,
+  statisticsCount,
+} from './passes.ts';
+import type { RowSource } from './row-source.ts';
+
+/** How well a mixture describes rows for what it costs. Lower criteria are better. */
+export interface Criteria {
+  /** log L, the sum of the log-densities, in nats; weighted where rows have weights. */
+  readonly logLikelihood: number;
+  /** -2 log L + 2 p for p free parameters (Akaike 1974). */
+  readonly aic: number;
+  /** -2 log L + p ln N (Schwarz 1978); with sample weights N is their sum. */
+  readonly bic: number;
+  /** bic - 2 sum_i w_i sum_k r_ik ln r_ik (Biernacki, Celeux and Govaert 2000, with responsibilities for labels). */
+  readonly icl: number;
+}
+
+/** Sums over rows. */
+export interface RowSums {
+  readonly logLikelihood: number;
+  /** N, or the sum of the weights. */
+  readonly totalWeight: number;
+  /** -sum_i w_i sum_k r_ik ln r_ik; 0 where it was not asked for. */
+  readonly entropy: number;
+}
+
+/** The criteria of a mixture with `p` free parameters. */
+export function criteriaOf({ logLikelihood, totalWeight, entropy }: RowSums, p: number): Criteria {
+  const bic = -2 * logLikelihood + p * naturalLogarithms(Float64Array.of(totalWeight))[0];
+  return { logLikelihood, aic: -2 * logLikelihood + 2 * p, bic, icl: bic + 2 * entropy };
+}
+
+/** {@link sumRows} of all rows of a source. */
+export function sumsOf(
+  parameters: Parameters,
+  source: RowSource,
+  weights: Float64Array | undefined,
+): RowSums {
+  const { form, k, d } = parameters;
+  const width = form === 'diag' || form === 'spherical' ? 4 : d + 4;
+  const most = Math.min(source.rows, BLOCK);
+  const doubles = PassingRows.size(source.rows, d) + most * (2 * k + 2) + 8 * k * d * width;
+  return withKernel(8 * doubles, (kernel) => {
+    const mixture = new KernelMixture(kernel, form, k, d);
+    mixture.write(parameters);
+    mixture.prepare();
+    return finished(sumRows(mixture, new PassingRows(kernel, source), weights, true));
+  });
+}
+
+/** What a computation with pauses gives, without them. */
+export function finished<T>(steps: Generator<void, T, void>): T {
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+  }
+}
+
+/**
+ * Sums over all rows, block by block; pauses after each, where a host may do other work. The likelihood is summed along
+ * the merge tree of the blocks, as a fit sums it; the entropy row by row.
+ *
+ * @param weights one per row; undefined: all 1
+ */
+export function* sumRows(
+  mixture: KernelMixture,
+  rows: RowBlocks,
+  weights: Float64Array | undefined,
+  withEntropy: boolean,
+): Generator<void, RowSums, void> {
+  const { kernel, code, d, k, means, factors, workspace } = mixture;
+  const { gmm_accumulate, gmm_e_step } = kernel.exports;
+  const stack = new StatisticsStack(kernel, statisticsCount(mixture), blockCount(rows.rows));
+  const most = Math.min(rows.rows, BLOCK);
+  const weight = weights ? kernel.allocate(most) : 0;
+  const [resp, logProb, norm] = withEntropy
+    ? [kernel.allocate(most * k), kernel.allocate(most * k), kernel.allocate(most)]
+    : [0, 0, 0];
+  let entropy = 0;
+  stack.clear();
+  for (let block = 0; block < blockCount(rows.rows); block++) {
+    const count = blockRows(rows.rows, block);
+    const panels = rows.panels(block);
+    if (weights) kernel.view(weight, count).set(weights.subarray(block * BLOCK, block * BLOCK + count));
+    gmm_accumulate(code, panels, weight, count, d, k, means, factors, stack.push(), workspace, 1);
+    stack.carry();
+    if (withEntropy) {
+      gmm_e_step(code, panels, count, d, k, means, factors, resp, logProb, norm, workspace);
+      const { f64 } = kernel;
+      for (let i = 0; i < count; i++) {
+        const w = weights ? weights[block * BLOCK + i] : 1;
+        for (let component = 0; component < k; component++) {
+          const r = f64[resp / 8 + i * k + component];
+          // r ln r -> 0 as r -> 0; the logarithm comes from the log-densities, not from r.
+          if (r > 0) entropy -= w * r * (f64[logProb / 8 + i * k + component] - f64[norm / 8 + i]);
+        }
+      }
+    }
+    yield;
+  }
+  const at = stack.finish() / 8;
+  const totalWeight = kernel.f64[at];
+  // As a mean times a weight: what `score` gives, times N, bit for bit.
+  return { logLikelihood: (kernel.f64[at + 1] / totalWeight) * totalWeight, totalWeight, entropy };
+}
