@@ -6,8 +6,8 @@ import { MixtureEstimator, WholeData } from './estimator.ts';
 import type { AbortSignalLike } from './gaussian-mixture.ts';
 import { givenStart, StartRows, startRowCount } from './initialization.ts';
 import { BLOCK, compiledModule, Kernel, withKernel } from './kernel.ts';
-import type { FitSettings, IterationCallback } from './options.ts';
-import type { Parameters } from './parameters.ts';
+import { type FitSettings, formOf, type IterationCallback } from './options.ts';
+import type { ModelParameters, Parameters } from './parameters.ts';
 import { type Asking, answerFrom, ResidentRows, type RowRequest, runOn } from './passes.ts';
 import { WorkerPool } from './pool.ts';
 import { Random } from './random.ts';
@@ -33,7 +33,7 @@ export interface Fitted {
 }
 
 export interface FitOutcome {
-  readonly parameters: Parameters;
+  readonly parameters: ModelParameters;
   readonly record: Fitted;
 }
 
@@ -50,7 +50,8 @@ export function fitRows(source: RowSource, settings: FitSettings): FitOutcome {
   const dataDoubles = ResidentRows.size(rows, columns, sampleWeight !== undefined);
   const startDoubles = StartRows.size(startRowCount(rows, columns), k, columns);
   // Parameters, factors and statistics are at most a few K x D x D each.
-  const narrow = settings.covarianceType === 'diag' || settings.covarianceType === 'spherical';
+  const form = formOf(settings.covarianceType);
+  const narrow = form === 'diag' || form === 'spherical';
   const mixtureDoubles = 8 * k * columns * (narrow ? 4 : columns + 4);
   return withKernel(8 * (dataDoubles + startDoubles + mixtureDoubles), (kernel) =>
     runOn(new ResidentRows(kernel, source, sampleWeight), fitSteps(kernel, source, settings)),
@@ -157,15 +158,16 @@ function findFirstFault(source: RowSource): void {
 function* fitSteps(kernel: Kernel, source: RowSource, settings: FitSettings): Asking<FitOutcome> {
   const {
     nComponents: k,
-    covarianceType: form,
+    covarianceType: model,
     initialization,
     seed,
     sampleWeight,
     regularization,
   } = settings;
+  const form = formOf(model);
   const label = (feature: number): string => featureLabel(source, feature);
-  const data = yield* WholeData.of(kernel, source.rows, source.columns, form, regularization, label);
-  const estimator = new MixtureEstimator(kernel, data, form, k);
+  const data = yield* WholeData.of(kernel, source.rows, source.columns, model, regularization, label);
+  const estimator = new MixtureEstimator(kernel, data, model, k);
   const startRows =
     typeof initialization === 'string' ? yield* StartRows.of(kernel, data, seed, sampleWeight) : undefined;
   // Restarts from given parameters would all be the same run.
@@ -222,7 +224,7 @@ function outcome(
     all.push('nInit has no effect with a given start: every run would be the same');
   }
   return {
-    parameters,
+    parameters: { ...parameters, model: settings.covarianceType },
     record: {
       converged,
       iterations,

@@ -8,25 +8,27 @@ import { Matrix, type MatrixLike } from './matrix.ts';
 import { type ModelJSON, readModel, writeModel } from './model-json.ts';
 import {
   type AliasedFitOptions,
-  type CovarianceForm,
+  type CovarianceModel,
   type CovarianceType,
   canonicalCovarianceType,
   checkKnownNames,
   type DataOptions,
   type FitOptions,
+  formOf,
   validateDataOptions,
   validateFitOptions,
 } from './options.ts';
 import {
   checkMeans,
+  checkModel,
   checkSymmetric,
   checkWeights,
   countParameters,
   expandCovariances,
   KernelMixture,
+  type ModelParameters,
   narrowCovariances,
   notPositiveDefinite,
-  type Parameters,
 } from './parameters.ts';
 import {
   checkFeatures,
@@ -104,7 +106,7 @@ export function checkAsyncOptions(options: AsyncOptions): AsyncSettings {
 }
 
 /** For the files of this library: a model of parameters that a fit has estimated. */
-export let modelOf: (parameters: Parameters, record: Fitted, names: ColumnNames) => GaussianMixture;
+export let modelOf: (parameters: ModelParameters, record: Fitted, names: ColumnNames) => GaussianMixture;
 
 /** Options whose start, when it is a model, is that model's own parameters: what a user wrote into it is not. */
 export let withOwnStart: <T extends FitOptions | AliasedFitOptions>(options: T) => T;
@@ -116,7 +118,7 @@ export let withOwnStart: <T extends FitOptions | AliasedFitOptions>(options: T) 
 export class GaussianMixture {
   readonly nComponents: number;
   readonly nFeatures: number;
-  readonly covarianceType: CovarianceForm;
+  readonly covarianceType: CovarianceModel;
   /** Mixture weights (K), summing to one. */
   readonly weights: Float64Array;
   /** Means (K x D), in the units of the data. */
@@ -127,13 +129,13 @@ export class GaussianMixture {
   declare readonly fitted?: Fitted;
   /** Names of the columns fitted, where the data had names (an Arrow table, a file with a header). */
   declare readonly featureNames?: readonly string[];
-  readonly #parameters: Parameters;
+  readonly #parameters: ModelParameters;
   /** Made when first asked for: D x D each, whatever the type. */
   readonly #expanded: { covariances?: readonly Matrix[] } = {};
 
   private constructor(
     token: typeof CONSTRUCT,
-    parameters: Parameters,
+    parameters: ModelParameters,
     fitted?: Fitted,
     source?: ColumnNames,
   ) {
@@ -150,11 +152,11 @@ export class GaussianMixture {
     this.#parameters = { ...parameters, weights, means, covariances };
     this.nComponents = parameters.k;
     this.nFeatures = parameters.d;
-    this.covarianceType = parameters.form;
+    this.covarianceType = parameters.model;
     // Copies: writing into what a user holds must not change what the model computes.
     this.weights = weights.slice();
     this.means = new Matrix(means.slice(), [parameters.k, parameters.d]);
-    this.nParameters = countParameters(parameters.form, parameters.k, parameters.d);
+    this.nParameters = countParameters(parameters.model, parameters.k, parameters.d);
     if (fitted) {
       const warnings = [...fitted.warnings];
       if (source?.leftOut?.length)
@@ -256,7 +258,9 @@ export class GaussianMixture {
     }
     if (p instanceof GaussianMixture) return GaussianMixture.fromJSON(p.toJSON());
     checkKnownNames(p, ['weights', 'means', 'covariances', 'covarianceType'], 'fromParameters');
-    return new GaussianMixture(CONSTRUCT, checkParameters(p));
+    const parameters = checkParameters(p);
+    checkModel(parameters, 'covariances');
+    return new GaussianMixture(CONSTRUCT, parameters);
   }
 
   /**
@@ -436,7 +440,7 @@ export class GaussianMixture {
   }
 
   /** A mixture of some of the features, with their names. */
-  #derived(parameters: Parameters, features: readonly number[]): GaussianMixture {
+  #derived(parameters: ModelParameters, features: readonly number[]): GaussianMixture {
     const { featureNames } = this;
     const names = featureNames && { columnNames: features.map((feature) => featureNames[feature]) };
     return new GaussianMixture(CONSTRUCT, parameters, undefined, names);
@@ -587,17 +591,18 @@ export class GaussianMixture {
 }
 
 /** Parameters given by a user or a file, checked down to positive definiteness. */
-function checkParameters(p: MixtureParameters): Parameters {
-  const form = canonicalCovarianceType(p.covarianceType ?? 'full');
+function checkParameters(p: MixtureParameters): ModelParameters {
+  const model = canonicalCovarianceType(p.covarianceType ?? 'full');
+  const form = formOf(model);
   const { k, d, means } = checkMeans(p.means, 'means');
   const weights = checkWeights(p.weights, k, 'weights');
   const full = checkSymmetric(p.covariances, k, d, 'covariances');
   const covariances = narrowCovariances(form, full, k, d, 'covariances');
-  return checkFactors({ form, k, d, weights, means, covariances }, 'covariances');
+  return checkFactors({ model, form, k, d, weights, means, covariances }, 'covariances');
 }
 
 /** Parameters whose covariances the kernel can factorise. @throws GaussmixRangeError NOT_POSITIVE_DEFINITE otherwise */
-function checkFactors(parameters: Parameters, name: string): Parameters {
+function checkFactors(parameters: ModelParameters, name: string): ModelParameters {
   const { form, k, d } = parameters;
   const width = form === 'diag' || form === 'spherical' ? 4 : d + 4;
   withKernel(64 * k * d * width, (kernel) => {

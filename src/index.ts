@@ -21,6 +21,7 @@ export type { ModelJSON } from './model-json.ts';
 export type {
   AliasedFitOptions,
   CovarianceForm,
+  CovarianceModel,
   CovarianceType,
   DataOptions,
   FitOptions,
