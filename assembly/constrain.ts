@@ -530,7 +530,10 @@ function rotatePlane(
   }
   // u = (cosine, sine) of half the angle at which (cosine 2, sine 2) points away from (difference / 2, cross).
   difference *= 0.5;
-  const length = sqrt(difference * difference + cross * cross);
+  const larger = max<f64>(abs(difference), abs(cross));
+  const ratio = min<f64>(abs(difference), abs(cross)) / larger;
+  // The larger one comes first, so that variances near either end of the range do not have to be squared.
+  const length = larger * sqrt(1 + ratio * ratio);
   if (!(length > 0 && length < Infinity)) return;
   const cosine = sqrt(0.5 * (1 + abs(difference) / length));
   const sine = (-0.5 * cross) / (length * cosine);
