@@ -25,6 +25,8 @@ const VVV = 13;
 const ROUNDS: i32 = 200;
 /** Rounds end when one gains less than this, in nats per row and feature: 100 times the rounding of a sum near 1. */
 const LEAST_GAIN: f64 = 2e-14;
+/** Rounds of EVE and VVE times K D^3, which one costs: the next M-step goes on from where this one ends. */
+const AXES_WORK: i32 = 300000;
 /** Less is no variance: its reciprocal could not be multiplied. */
 const SMALLEST: f64 = 1e-290;
 
@@ -35,7 +37,7 @@ function componentSize(model: i32, d: i32): i32 {
 
 /** Doubles of scratch for `constrain`. */
 export function constrainWorkspaceCount(model: i32, d: i32, k: i32): i32 {
-  const rotated = model == EVE || model == VVE ? k * d * d : 0;
+  const rotated = model == EVE || model == VVE ? k * (d * d + 3) : 0;
   return 2 * k + k * d + 2 * d + (model < EEE ? 0 : 4 * d * d) + rotated + 2;
 }
 
@@ -415,16 +417,9 @@ function axesObjective(
   return model == EVE ? log(sum) : sum;
 }
 
-/** 1 / variance, as far as that can be multiplied. */
-function reciprocal(variance: f64): f64 {
-  return 1 / max<f64>(SMALLEST, variance);
-}
-
 /**
- * EVE and VVE: common axes. Given variances along them, the best rotation of two axes in their plane has a closed form:
- * it minimises u^T M u over unit vectors u, M = sum_k factor_k (1 / v_kp - 1 / v_kq) S_k[p, q], with S_k in the axes, v_k its
- * diagonal and factor_k = share_k (VVE) or share_k volume_k (EVE). Then variances follow the axes. Rounds over all planes
- * start from the best of: the axes of the covariances so far, those of the data, those of the pooled covariance.
+ * EVE and VVE: common axes. Rounds over all planes of two axes, each turned to lower what axesObjective returns, start from
+ * the best of: the axes of the covariances so far, those of the data, those of the pooled covariance.
  */
 function equalAxes(
   model: i32,
@@ -443,6 +438,7 @@ function equalAxes(
   const trialPtr = axesPtr + bytes;
   const scratchPtr = trialPtr + bytes;
   const rotatedPtr = scratchPtr + bytes;
+  const planesPtr = rotatedPtr + <usize>k * bytes;
   let previous = Infinity;
   for (let candidate = 0; candidate < 4; candidate++) {
     // The last turn goes back to the best.
@@ -478,10 +474,11 @@ function equalAxes(
     previous = current;
     memory.copy(axesPtr, trialPtr, bytes);
   }
-  for (let round = 0; round < ROUNDS; round++) {
+  const rounds = max(3, min(ROUNDS, AXES_WORK / (k * d * d * d)));
+  for (let round = 0; round < rounds; round++) {
     for (let p = 0; p < d - 1; p++) {
       for (let q = p + 1; q < d; q++)
-        rotatePlane(model, sharesPtr, volumesPtr, rotatedPtr, axesPtr, p, q, d, k);
+        rotatePlane(model, sharesPtr, volumesPtr, rotatedPtr, axesPtr, planesPtr, p, q, d, k);
     }
     const current = axesObjective(model, sharesPtr, rotatedPtr, volumesPtr, valuesPtr, d, k);
     if (!(current < previous - LEAST_GAIN)) break;
@@ -500,51 +497,94 @@ function equalAxes(
   }
 }
 
-/** One plane of a round of equalAxes. */
+/** The variances along axes p and q of one component, as positive numbers, and the covariance between them. */
+function planeOf(matrixPtr: usize, p: i32, q: i32, d: i32, planePtr: usize): void {
+  const ppPtr = matrixPtr + ((<usize>(p * d + p)) << 3);
+  store<f64>(planePtr, max<f64>(SMALLEST, load<f64>(ppPtr)));
+  store<f64>(planePtr, load<f64>(ppPtr + ((<usize>(q - p)) << 3)), 8);
+  store<f64>(planePtr, max<f64>(SMALLEST, load<f64>(matrixPtr + ((<usize>(q * d + q)) << 3))), 16);
+}
+
+/** ln of what a rotation of tangent t multiplies the product of the two variances of a plane by. */
+function logChange(planePtr: usize, t: f64): f64 {
+  const pp = load<f64>(planePtr);
+  const pq = load<f64>(planePtr, 8);
+  const qq = load<f64>(planePtr, 16);
+  const weight = 1 / (1 + t * t);
+  const first = (weight * (pp + t * (2 * pq + t * qq))) / pp;
+  const second = (weight * (qq + t * (t * pp - 2 * pq))) / qq;
+  return log(max<f64>(SMALLEST, max<f64>(0, first) * max<f64>(0, second)));
+}
+
+/**
+ * One plane of a round of equalAxes. Two steps: the closed form for the variances as they are, which never raises the
+ * objective but falls short where matrices have few axes in common, and Newton's; the better one is taken.
+ */
 function rotatePlane(
   model: i32,
   sharesPtr: usize,
   volumesPtr: usize,
   rotatedPtr: usize,
   axesPtr: usize,
+  planesPtr: usize,
   p: i32,
   q: i32,
   d: i32,
   k: i32,
 ): void {
   const matrixBytes = (<usize>(d * d)) << 3;
-  const ppAt = (<usize>(p * d + p)) << 3;
-  const pqAt = (<usize>(p * d + q)) << 3;
-  const qqAt = (<usize>(q * d + q)) << 3;
-  let difference: f64 = 0;
+  let total: f64 = 0;
   let cross: f64 = 0;
+  let crossSquares: f64 = 0;
+  let spread: f64 = 0;
+  let bend: f64 = 0;
   for (let component = 0; component < k; component++) {
-    const matrix = rotatedPtr + <usize>component * matrixBytes;
-    const pp = load<f64>(matrix + ppAt);
-    const qq = load<f64>(matrix + qqAt);
-    let factor = load<f64>(sharesPtr + ((<usize>component) << 3));
-    if (model == EVE) factor *= load<f64>(volumesPtr + ((<usize>component) << 3));
-    factor *= reciprocal(pp) - reciprocal(qq);
-    difference += factor * (pp - qq);
-    cross += factor * load<f64>(matrix + pqAt);
+    const plane = planesPtr + <usize>component * 24;
+    planeOf(rotatedPtr + <usize>component * matrixBytes, p, q, d, plane);
+    const pp = load<f64>(plane);
+    const qq = load<f64>(plane, 16);
+    const byP = load<f64>(plane, 8) / pp;
+    const byQ = load<f64>(plane, 8) / qq;
+    const at = (<usize>component) << 3;
+    const factor = load<f64>(sharesPtr + at) * (model == EVE ? load<f64>(volumesPtr + at) : 1);
+    total += factor;
+    cross += factor * (byP - byQ);
+    crossSquares += factor * (byP - byQ) * (byP - byQ);
+    spread += factor * ((qq - pp) / pp) * ((qq - pp) / qq);
+    bend += factor * (byP * byP + byQ * byQ);
   }
-  // u = (cosine, sine) of half the angle at which (cosine 2, sine 2) points away from (difference / 2, cross).
-  difference *= 0.5;
-  const larger = max<f64>(abs(difference), abs(cross));
-  const ratio = min<f64>(abs(difference), abs(cross)) / larger;
-  // The larger one comes first, so that variances near either end of the range do not have to be squared.
-  const length = larger * sqrt(1 + ratio * ratio);
+  cross /= total;
+  spread /= total;
+  // Twice the angle points along (spread / 2, -cross).
+  const length = sqrt(0.25 * spread * spread + cross * cross);
   if (!(length > 0 && length < Infinity)) return;
-  const cosine = sqrt(0.5 * (1 + abs(difference) / length));
-  const sine = (-0.5 * cross) / (length * cosine);
-  if (!(abs(sine) > 1e-17)) return;
+  let tangent = -cross / (length + 0.5 * spread);
+  let curvature = spread - (2 * bend) / total;
+  if (model == EVE) curvature += (2 * (crossSquares / total - cross * cross)) / <f64>d;
+  const newton = -cross / curvature;
+  if (curvature > 0 && abs(newton) < 1) {
+    let difference: f64 = 0;
+    for (let component = 0; component < k; component++) {
+      const plane = planesPtr + <usize>component * 24;
+      const at = (<usize>component) << 3;
+      const ours = logChange(plane, newton);
+      const theirs = logChange(plane, tangent);
+      const share = load<f64>(sharesPtr + at);
+      if (model == VVE) difference += share * (ours - theirs);
+      else {
+        const change = exp(ours / <f64>d) - exp(theirs / <f64>d);
+        difference += share * load<f64>(volumesPtr + at) * change;
+      }
+    }
+    if (difference < 0) tangent = newton;
+  }
+  if (!(abs(tangent) > 1e-17)) return;
+  const cosine = 1 / sqrt(1 + tangent * tangent);
   for (let component = 0; component < k; component++) {
     const matrix = rotatedPtr + <usize>component * matrixBytes;
-    const before = log(reciprocal(load<f64>(matrix + ppAt))) + log(reciprocal(load<f64>(matrix + qqAt)));
-    rotate(matrix, component == 0 ? axesPtr : 0, p, q, cosine, sine, d);
-    if (model != EVE) continue;
-    const after = log(reciprocal(load<f64>(matrix + ppAt))) + log(reciprocal(load<f64>(matrix + qqAt)));
+    rotate(matrix, component == 0 ? axesPtr : 0, p, q, cosine, tangent * cosine, d);
+    if (model == VVE) continue;
     const at = volumesPtr + ((<usize>component) << 3);
-    store<f64>(at, load<f64>(at) * exp((before - after) / <f64>d));
+    store<f64>(at, load<f64>(at) * exp(logChange(planesPtr + <usize>component * 24, tangent) / <f64>d));
   }
 }

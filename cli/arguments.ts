@@ -83,16 +83,9 @@ export type Command =
 /** Each thread costs some ten megabytes. */
 const MOST_THREADS = 256;
 
-const COVARIANCES: readonly CovarianceType[] = [
-  'full',
-  'tied',
-  'diag',
-  'spherical',
-  'VVV',
-  'EEE',
-  'VVI',
-  'VII',
-];
+const COVARIANCES = 'full tied diag spherical EII VII EEI VEI EVI VVI EEE VEE EVE VVE EEV VEV EVV VVV'.split(
+  ' ',
+) as readonly CovarianceType[];
 const INIT_METHODS: readonly InitMethod[] = ['kmeans', 'k-means++', 'random', 'random-from-data'];
 
 /**

@@ -1,5 +1,6 @@
 // The fourteen covariance models as their names define them, for tests: structure, nesting, likelihood, feasible changes.
-// Must not use the library or the binary.
+// Must not use the library (but for its types) or the binary.
+import type { CovarianceModel } from 'gaussmix';
 import {
   cholesky,
   invert,
@@ -12,6 +13,28 @@ import {
 
 /** In the order of the kernel's codes. */
 export const MODELS: readonly string[] = 'EII VII EEI VEI EVI VVI EEE VEE EVE VVE EEV VEV EVV VVV'.split(' ');
+
+/** What the library calls them. */
+export const TYPES: readonly CovarianceModel[] = [
+  ...(['full', 'tied', 'diag', 'spherical', 'EII', 'EEI', 'VEI', 'EVI'] as const),
+  ...(['VEE', 'EVE', 'VVE', 'EEV', 'VEV', 'EVV'] as const),
+];
+
+/** mclust's name of a model of the library. */
+export function mclustName(type: CovarianceModel): string {
+  const names: Partial<Record<CovarianceModel, string>> = {
+    full: 'VVV',
+    tied: 'EEE',
+    diag: 'VVI',
+    spherical: 'VII',
+  };
+  return names[type] ?? type;
+}
+
+/** Models that follow any change of units, feature by feature; the others know one unit of all features. */
+export const FREE_UNITS: readonly CovarianceModel[] = [
+  ...(['full', 'tied', 'diag', 'EEI', 'VEI', 'EVI', 'VEE', 'EVV'] as const),
+];
 
 /** Whether every set of covariances of model `inner` is one of model `outer`: letter by letter I < E < V. */
 export function contains(outer: string, inner: string): boolean {
@@ -65,7 +88,7 @@ export function objective(weights: Vector, scatter: Rows[], covariances: Rows[])
 export function eigenSymmetric(matrix: Rows): { values: Vector; vectors: Rows } {
   const d = matrix.length;
   let a = matrix.map((row) => [...row]);
-  let vectors = zeroMatrix(d, d).map((row, i) => row.map((_, j) => (i === j ? 1 : 0)));
+  let vectors = zeroMatrix(d, d).map((row, i) => row.map((_, j): number => (i === j ? 1 : 0)));
   for (let step = 0; step < 100 * d * d; step++) {
     let [p, q] = [0, 1];
     for (let i = 0; i < d; i++) {
@@ -82,7 +105,7 @@ export function eigenSymmetric(matrix: Rows): { values: Vector; vectors: Rows } 
 
 /** The rotation by an angle in the plane of axes p and q. */
 export function givens(d: number, p: number, q: number, angle: number): Rows {
-  const turn = zeroMatrix(d, d).map((row, i) => row.map((_, j) => (i === j ? 1 : 0)));
+  const turn = zeroMatrix(d, d).map((row, i) => row.map((_, j): number => (i === j ? 1 : 0)));
   turn[p][p] = turn[q][q] = Math.cos(angle);
   turn[p][q] = Math.sin(angle);
   turn[q][p] = -Math.sin(angle);
