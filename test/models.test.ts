@@ -12,7 +12,7 @@ interface Case {
   covarianceType: CovarianceType;
   nComponents: number;
   start: { weights: number[]; means: number[][]; covariances: number[][][] };
-  expected: { logLikelihoodTotal: number; nParameters: number; bicMclust: number };
+  expected: Case['start'] & { logLikelihoodTotal: number; nParameters: number; bicMclust: number };
 }
 
 const golden: { cases: Case[] } = JSON.parse(
@@ -62,6 +62,24 @@ describe('mclust, from the same start', () => {
     // What is equal is so by construction, up to the rounding of D x D products.
     expect(violation(mclustName(model.covarianceType), nested(model))).toBeLessThan(1e-10);
   });
+
+  it.each(golden.cases.filter((item) => item.covarianceType === 'VVE'))(
+    'one M-step improves where mclust ended: $dataset VVE K=$nComponents',
+    ({ dataset, covarianceType, nComponents, expected }) => {
+      const data = loadExample(dataset);
+      const options = {
+        nComponents,
+        covarianceType,
+        initialization: expected,
+        regularization: 0,
+        maxIterations: 1,
+      };
+      const { history, logLikelihood } = GaussianMixture.fit(data, options).fitted!;
+      // The parameters are mclust's: they have the likelihood it reports.
+      expect(Math.abs(history[0] * data.length - expected.logLikelihoodTotal)).toBeLessThan(1e-6);
+      expect((logLikelihood - history[0]) * data.length).toBeGreaterThan(0.05);
+    },
+  );
 
   it('no model ends below one within it when it starts there', () => {
     for (const inner of golden.cases) {
