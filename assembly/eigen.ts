@@ -1,4 +1,4 @@
-// Eigenvalues and eigenvectors of one small symmetric matrix, and the plane rotation they are made of.
+// Eigenvalues and eigenvectors of one small symmetric matrix, the plane rotation they are made of, changes of axes.
 // Must not know about components, covariance models or rows of data.
 
 /** Sweeps after which no matrix has been seen unfinished: they converge quadratically, in 6 to 12. */
@@ -141,4 +141,54 @@ function orient(vectorPtr: usize, bytes: usize): void {
   }
   if (largest >= 0) return;
   for (let at: usize = 0; at < bytes; at += 8) store<f64>(vectorPtr + at, -load<f64>(vectorPtr + at));
+}
+
+/** target += factor source; a factor of 0 adds nothing, whatever the source. */
+export function addScaled(sourcePtr: usize, factor: f64, targetPtr: usize, bytes: usize): void {
+  if (factor == 0) return;
+  for (let at: usize = 0; at < bytes; at += 8) {
+    store<f64>(targetPtr + at, load<f64>(targetPtr + at) + factor * load<f64>(sourcePtr + at));
+  }
+}
+
+/** target = factor sum_j value_j a_j a_j^T, a_j the rows of `axes` (D x D each); symmetric to the bit. */
+export function compose(valuesPtr: usize, axesPtr: usize, factor: f64, targetPtr: usize, d: i32): void {
+  const rowBytes = (<usize>d) << 3;
+  memory.fill(targetPtr, 0, <usize>d * rowBytes);
+  for (let j = 0; j < d; j++) {
+    const value = factor * load<f64>(valuesPtr + ((<usize>j) << 3));
+    const axisPtr = axesPtr + <usize>j * rowBytes;
+    for (let row = 0; row < d; row++) {
+      const left = value * load<f64>(axisPtr + ((<usize>row) << 3));
+      addScaled(axisPtr, left, targetPtr + <usize>row * rowBytes, (<usize>(row + 1)) << 3);
+    }
+  }
+  for (let row = 0; row < d; row++) {
+    for (let column = 0; column < row; column++) {
+      store<f64>(
+        targetPtr + ((<usize>(column * d + row)) << 3),
+        load<f64>(targetPtr + ((<usize>(row * d + column)) << 3)),
+      );
+    }
+  }
+}
+
+/** target = A S A^T, S symmetric, A the axes (rows). scratchPtr: D. All else D x D; symmetric to the bit. */
+export function inAxes(sourcePtr: usize, axesPtr: usize, targetPtr: usize, scratchPtr: usize, d: i32): void {
+  const rowBytes = (<usize>d) << 3;
+  for (let row = 0; row < d; row++) {
+    memory.fill(scratchPtr, 0, rowBytes);
+    for (let j = 0; j < d; j++) {
+      const factor = load<f64>(axesPtr + <usize>row * rowBytes + ((<usize>j) << 3));
+      addScaled(sourcePtr + <usize>j * rowBytes, factor, scratchPtr, rowBytes);
+    }
+    for (let column = 0; column <= row; column++) {
+      let sum: f64 = 0;
+      for (let at: usize = 0; at < rowBytes; at += 8) {
+        sum += load<f64>(scratchPtr + at) * load<f64>(axesPtr + <usize>column * rowBytes + at);
+      }
+      store<f64>(targetPtr + ((<usize>(row * d + column)) << 3), sum);
+      store<f64>(targetPtr + ((<usize>(column * d + row)) << 3), sum);
+    }
+  }
 }
