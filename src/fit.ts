@@ -12,6 +12,7 @@ import { type Asking, answerFrom, ResidentRows, type RowRequest, runOn } from '.
 import { WorkerPool } from './pool.ts';
 import { Random } from './random.ts';
 import type { RowSource } from './row-source.ts';
+import { type SpuriousComponent, spuriousComponents } from './spurious.ts';
 import { availableThreads } from './threads.ts';
 import { featureLabel } from './value-rules.ts';
 
@@ -198,7 +199,19 @@ function* fitSteps(kernel: Kernel, source: RowSource, settings: FitSettings): As
     }
     if (result.stopped) break;
   }
-  return outcome(best as Run, done, source.rows, settings);
+  const { parameters, result, warnings } = best as Run;
+  const total = sampleWeight ? sampleWeight.reduce((sum, weight) => sum + weight, 0) : source.rows;
+  const spurious = result.iterations > 0 ? spuriousComponents(kernel, parameters, total) : [];
+  const all = [...warnings, ...spurious.map(spuriousWarning)];
+  return outcome({ parameters, result, warnings: all }, done, source.rows, settings);
+}
+
+function spuriousWarning({ component, count, flatness }: SpuriousComponent): string {
+  return (
+    `component ${component} rests on ${Number(count.toPrecision(3))} rows that lie almost in a plane (spread across it: ` +
+    `${Number((100 * flatness).toPrecision(2))} % of that of the other components): probably a spurious maximum of the ` +
+    'likelihood. Raise nInit or regularization, or ask for fewer components or a covarianceType with fewer parameters'
+  );
 }
 
 function outcome(
