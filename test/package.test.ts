@@ -188,7 +188,8 @@ await initialize(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0])).catch((error) =>
       ].sort(),
     );
     const bundle = readFileSync(join(folder, 'node_modules/gaussmix/dist/index.js'));
-    expect(gzipSync(bundle).length).toBeLessThan(60_000);
+    // Of these, covariance models beyond the four forms are 5,300.
+    expect(gzipSync(bundle).length).toBeLessThan(65_000);
     // Self-contained: a plain module script tag can load it.
     expect(bundle.toString()).not.toMatch(/^import\b.*\bfrom\b/m);
     expect(existsSync(join(folder, 'node_modules/gaussmix/dist/gaussmix.wasm'))).toBe(true);
