@@ -16,7 +16,12 @@ export {
   activeWorkspaceCount as gmm_active_workspace_count,
 } from './active';
 export { cholesky as gmm_cholesky, invertSymmetric as gmm_invert } from './cholesky';
+export {
+  constrain as gmm_constrain,
+  constrainWorkspaceCount as gmm_constrain_workspace_count,
+} from './constrain';
 export { activeDrift as gmm_active_drift } from './drift';
+export { eigen as gmm_eigen } from './eigen';
 export {
   accumulate as gmm_accumulate,
   accumulateResponsibilities as gmm_accumulate_responsibilities,

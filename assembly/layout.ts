@@ -2,13 +2,32 @@
 // Must not import anything or touch memory.
 
 /** major << 16 | minor. An added export is a minor change; a change of meaning, layout or order a major one. */
-export const ABI_VERSION: i32 = 1 << 16;
+export const ABI_VERSION: i32 = (1 << 16) | 1;
 
 /** Covariance forms: how one component's density and statistics are stored and computed. */
 export const SPHERICAL = 0;
 export const DIAG = 1;
 export const TIED = 2;
 export const FULL = 3;
+
+/**
+ * Covariance models (Celeux and Govaert 1995). A name says of volume, shape and orientation whether they are equal (E), varying (V) or
+ * round or along the axes (I). Codes are even where volumes are equal.
+ */
+export const EII = 0;
+export const VII = 1;
+export const EEI = 2;
+export const VEI = 3;
+export const EVI = 4;
+export const VVI = 5;
+export const EEE = 6;
+export const VEE = 7;
+export const EVE = 8;
+export const VVE = 9;
+export const EEV = 10;
+export const VEV = 11;
+export const EVV = 12;
+export const VVV = 13;
 
 /** Rows per panel: data is stored `[panel][feature][PANEL]`, so that SIMD lanes run over rows. */
 export const PANEL = 8;

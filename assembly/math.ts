@@ -180,6 +180,11 @@ export function log(x: f64): f64 {
   return f64x2.extract_lane(logPositive(f64x2.splat(x)), 0);
 }
 
+/** exp(x) of one double, as {@link expAny}. */
+export function exp(x: f64): f64 {
+  return f64x2.extract_lane(expAny(f64x2.splat(x)), 0);
+}
+
 /** target[i] = exp(source[i]); n doubles, in place allowed. Error at most 1 ULP, subnormal results are 0. */
 export function expArray(sourcePtr: usize, targetPtr: usize, n: i32): void {
   for (let i = 0; i < n; i++) {

@@ -98,16 +98,10 @@ export type Command =
 /** Each thread costs some ten megabytes. */
 const MOST_THREADS = 256;
 
-export const COVARIANCES: readonly CovarianceType[] = [
-  'full',
-  'tied',
-  'diag',
-  'spherical',
-  'VVV',
-  'EEE',
-  'VVI',
-  'VII',
-];
+export const COVARIANCES: readonly CovarianceType[] =
+  'full tied diag spherical EII VII EEI VEI EVI VVI EEE VEE EVE VVE EEV VEV EVV VVV'.split(
+    ' ',
+  ) as readonly CovarianceType[];
 const CRITERIA: readonly Criterion[] = ['bic', 'aic', 'icl'];
 /** Numbers of components in one selection: more would be a slip of the finger. */
 const MOST_SIZES = 1000;

@@ -61,8 +61,9 @@ export const COMMAND_HELP: Readonly<Record<CommandName, string>> = {
 Fits a mixture of K Gaussians and prints a summary. Log-likelihoods are in nats.
 
   -k, --components K     number of components (required)
-  --covariance TYPE      full (default), tied, diag or spherical
-                         (VVV, EEE, VVI and VII mean the same)
+  --covariance TYPE      full (default), tied, diag, spherical (VVV, EEE, VVI and VII mean the same), or one of
+                         EII EEI VEI EVI VEE EVE VVE EEV VEV EVV: volume, shape and orientation of the ellipses
+                         equal (E), varying (V), or round or along the axes (I)
 ${FITTING_HELP}
 ${HEADER_HELP}
   --weights COLUMN       column with a weight for each row; it is no feature. The criteria and the

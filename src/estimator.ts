@@ -3,8 +3,8 @@
 import type { Estimator } from './em.ts';
 import { GaussmixRangeError } from './errors.ts';
 import { BLOCK, type Kernel } from './kernel.ts';
-import type { CovarianceForm } from './options.ts';
-import { covarianceLength, KernelMixture, type Parameters } from './parameters.ts';
+import { type CovarianceForm, type CovarianceModel, formOf } from './options.ts';
+import { covarianceLength, KernelMixture, ModelConstraint, type Parameters } from './parameters.ts';
 import {
   type Asking,
   accumulate,
@@ -86,13 +86,13 @@ export class WholeData {
    * Two passes over the rows: about the first row, then about the mean found, so that an offset costs no digits.
    * A regularisation that is a function answers for data without spread: none is refused then, and the variances found in
    * the first pass will do where they have lost less than two digits.
-   * @throws GaussmixRangeError DEGENERATE_DATA when no covariance of the form can be estimated from the data
+   * @throws GaussmixRangeError DEGENERATE_DATA when no covariance of the model can be estimated from the data
    */
   static *of(
     kernel: Kernel,
     rows: number,
     d: number,
-    form: CovarianceForm,
+    model: CovarianceModel,
     regularization: Regularization,
     label: (feature: number) => string,
   ): Asking<WholeData> {
@@ -106,7 +106,7 @@ export class WholeData {
     const variance = covariance.map((v) => Math.max(0, v));
     const data = new WholeData(kernel, rows, mean, variance, regularization);
     data.#checkFinite(label);
-    if (typeof regularization !== 'function') yield* data.#check(form, label);
+    if (typeof regularization !== 'function') yield* data.#check(model, label);
     return data;
   }
 
@@ -126,7 +126,8 @@ export class WholeData {
     }
   }
 
-  *#check(form: CovarianceForm, label: (feature: number) => string): Asking<void> {
+  *#check(model: CovarianceModel, label: (feature: number) => string): Asking<void> {
+    const form = formOf(model);
     const total = this.variance.map((v, j) => v + this.regularization[j]);
     const advice = "pass a larger `regularization`, or use covarianceType 'diag' or 'spherical'";
     const constant = total.findIndex((v) => v < SMALLEST_VARIANCE);
@@ -152,7 +153,7 @@ export class WholeData {
     if (failed < 0) return;
     throw new GaussmixRangeError(
       'DEGENERATE_DATA',
-      `${label(failed)} is, to rounding, a linear combination of the columns before it, so a '${form}' covariance is ` +
+      `${label(failed)} is, to rounding, a linear combination of the columns before it, so a '${model}' covariance is ` +
         `singular: leave the column out, ${advice}`,
     );
   }
@@ -174,6 +175,7 @@ export class WholeData {
 /** One restart: a mixture that starts somewhere and is improved in place. */
 export class MixtureEstimator implements Estimator {
   readonly mixture: KernelMixture;
+  readonly #constraint: ModelConstraint;
   readonly #data: WholeData;
   readonly #stack: StatisticsStack;
   readonly #regularization: number;
@@ -189,14 +191,18 @@ export class MixtureEstimator implements Estimator {
   #active: boolean = false;
 
   /** Doubles that an estimator takes in kernel memory. */
-  static size(kernel: Kernel, form: CovarianceForm, k: number, d: number, rows: number): number {
+  static size(kernel: Kernel, model: CovarianceModel, k: number, d: number, rows: number): number {
+    const form = formOf(model);
     const count = 3 + k + k * d + covarianceLength(form, k, d);
-    return KernelMixture.size(kernel, form, k, d) + StatisticsStack.size(count, blockCount(rows)) + 2 * d + 8;
+    const mixture = KernelMixture.size(kernel, form, k, d) + ModelConstraint.size(kernel, model, k, d);
+    return mixture + StatisticsStack.size(count, blockCount(rows)) + 2 * d + 8;
   }
 
-  constructor(kernel: Kernel, data: WholeData, form: CovarianceForm, k: number) {
+  constructor(kernel: Kernel, data: WholeData, model: CovarianceModel, k: number) {
     const d = data.mean.length;
+    const form = formOf(model);
     this.mixture = new KernelMixture(kernel, form, k, d);
+    this.#constraint = new ModelConstraint(this.mixture, model);
     this.#data = data;
     this.#stack = new StatisticsStack(kernel, statisticsCount(this.mixture), blockCount(data.rows));
     this.#regularization = kernel.allocate(d);
@@ -208,7 +214,7 @@ export class MixtureEstimator implements Estimator {
     if (form === 'spherical') kernel.f64[this.#floor / 8] = SINGULAR * meanOf(data.variance);
   }
 
-  /** Takes over start parameters; singular covariances are raised as in an M-step. */
+  /** Takes over start parameters, their covariances brought to the model; singular ones are raised as in an M-step. */
   start(parameters: Parameters): void {
     this.#raised.fill(0);
     this.#reseeded.clear();
@@ -216,6 +222,7 @@ export class MixtureEstimator implements Estimator {
     this.#iteration = 0;
     this.#active = false;
     this.mixture.write(parameters);
+    this.#constraint.read();
     this.#prepare();
   }
 
@@ -268,7 +275,10 @@ export class MixtureEstimator implements Estimator {
     this.#iteration++;
     const { kernel, k } = this.mixture;
     const total = kernel.f64[this.#statistics / 8];
-    const empty = mStep(this.mixture, this.#statistics, this.#regularization, EMPTY * total);
+    // Empty components keep their covariance.
+    this.#constraint.read();
+    const { covariances } = this.#constraint;
+    const empty = mStep(this.mixture, this.#statistics, this.#regularization, EMPTY * total, covariances);
     for (let component = 0; component < k; component++) {
       if (this.#raised[component] > 0) this.#raise(component, this.#raised[component]);
     }
@@ -286,10 +296,11 @@ export class MixtureEstimator implements Estimator {
     this.mixture.prepare(this.#floor);
   }
 
-  /** Factorises; raises the diagonal of singular covariances until none is left. */
+  /** Brings covariances to the model and factorises; raises the diagonal of singular ones until none is left. */
   #prepare(): void {
     const { mixture } = this;
     const singular: number[] = [];
+    this.#constraint.apply();
     while (mixture.prepare(this.#floor) > 0) {
       for (let component = 0; component < mixture.k; component++) {
         if (mixture.statusOf(component) === 0) continue;
@@ -297,10 +308,13 @@ export class MixtureEstimator implements Estimator {
         const share = this.#raised[component] === 0 ? FIRST_FLOOR : 16 * this.#raised[component];
         // Beyond 1 the diagonal of the whole data takes over, which WholeData has found regular.
         if (share > 1) this.#setDiagonal(component);
-        else this.#raise(component, share - this.#raised[component]);
+        // Where that was not enough, components that share a volume or a shape with this one are to blame.
+        if (share > 16) for (let other = 0; other < mixture.k; other++) this.#setDiagonal(other);
+        if (share <= 1) this.#raise(component, share - this.#raised[component]);
         this.#raised[component] = share;
         if (mixture.form === 'tied') break;
       }
+      this.#constraint.apply();
     }
     if (singular.length > 0) this.#warnSingular(singular);
   }
@@ -321,7 +335,8 @@ export class MixtureEstimator implements Estimator {
 
   /** Adds a share of the whole data's feature variances to a component's diagonal, and lifts it above zero. */
   #raise(component: number, share: number): void {
-    const { kernel, form, d, covariances } = this.mixture;
+    const { kernel, form, d } = this.mixture;
+    const { covariances } = this.#constraint;
     const { variance } = this.#data;
     const { f64 } = kernel;
     const base = covariances / 8;
@@ -373,23 +388,23 @@ export class MixtureEstimator implements Estimator {
 
   /** A component's covariance becomes that of the whole data, regularised; a tied one stays. */
   *#setWholeCovariance(component: number): Asking<void> {
-    const { form, d, kernel, covariances } = this.mixture;
+    const { form, d, kernel } = this.mixture;
     if (form === 'tied') return;
     if (form !== 'full') {
       this.#setDiagonal(component);
       return;
     }
     const whole = yield* this.#data.covariance();
-    const at = covariances / 8 + component * d * d;
+    const at = this.#constraint.covariances / 8 + component * d * d;
     kernel.f64.set(whole, at);
     for (let j = 0; j < d; j++) kernel.f64[at + j * d + j] += this.#data.regularization[j];
   }
 
   /** A component's covariance becomes the diagonal of the whole data's, regularised. */
   #setDiagonal(component: number): void {
-    const { form, d, kernel, covariances } = this.mixture;
+    const { form, d, kernel } = this.mixture;
     const diagonal = this.#data.variance.map((v, j) => v + this.#data.regularization[j]);
-    const base = covariances / 8;
+    const base = this.#constraint.covariances / 8;
     const { f64 } = kernel;
     if (form === 'spherical') f64[base + component] = meanOf(diagonal);
     else if (form === 'diag') f64.set(diagonal, base + component * d);

@@ -1,7 +1,7 @@
 // Models of scikit-learn and of R's mclust, as the JSON that Python's json and R's jsonlite write: read and written.
 // An entry point of its own, on top of the public interface: must not import other files of the library.
 import {
-  type CovarianceForm,
+  type CovarianceModel,
   GaussianMixture,
   GaussmixError,
   GaussmixRangeError,
@@ -51,12 +51,14 @@ export interface MclustParameters {
     cholSigma?: number[][];
     /** VVV: the factors of each covariance, d x d x G. */
     cholsigma?: number[][][];
-    /** VII: the variances (G); for d = 1: of all ("E") or of each ("V"). */
+    /** VII: the variances (G), EII: that of all; for d = 1: of all ("E") or of each ("V"). */
     sigmasq?: number | number[];
-    /** |C_k|^(1/d), G. */
-    scale?: number[];
-    /** VVI: variances divided by the scale, d x G. */
-    shape?: number[][];
+    /** |C_k|^(1/d), G; a number where volumes are equal. */
+    scale?: number | number[];
+    /** Variances along the axes divided by the scale, d x G; a vector of d where shapes are equal. */
+    shape?: number[] | number[][];
+    /** Axes as columns, d x d x G; d x d where they are the same. */
+    orientation?: number[][] | number[][][];
   };
 }
 
@@ -66,24 +68,32 @@ type Covariances = number[][][];
 
 const SCIKIT_LEARN_TYPES: readonly ScikitLearnType[] = ['full', 'tied', 'diag', 'spherical'];
 
-/** How scikit-learn stores the covariances of each of our types: in the narrowest of its own that holds them. */
-const SCIKIT_LEARN_TYPE: Readonly<Record<CovarianceForm, ScikitLearnType>> = {
-  full: 'full',
-  tied: 'tied',
-  diag: 'diag',
-  spherical: 'spherical',
-};
+/** mclust's name of a type: its letters say of volume, shape and orientation whether they are equal, varying, or none. */
+function mclustName(type: CovarianceModel): string {
+  switch (type) {
+    case 'full':
+      return 'VVV';
+    case 'tied':
+      return 'EEE';
+    case 'diag':
+      return 'VVI';
+    case 'spherical':
+      return 'VII';
+    default:
+      return type;
+  }
+}
 
-/** mclust's name for each of our types. */
-const MCLUST_NAME: Readonly<Record<CovarianceForm, string>> = {
-  full: 'VVV',
-  tied: 'EEE',
-  diag: 'VVI',
-  spherical: 'VII',
-};
+/** How scikit-learn stores the covariances of a type: in the narrowest of its own that holds them. */
+function scikitLearnTypeOf(type: CovarianceModel): ScikitLearnType {
+  if (type === 'tied') return 'tied';
+  const [, shape, orientation] = mclustName(type);
+  if (orientation !== 'I') return 'full';
+  return shape === 'I' ? 'spherical' : 'diag';
+}
 
 /** mclust's names for one feature (E, V) and for one component (X...) that are no names of types here. */
-const OWN_MCLUST_NAMES: ReadonlyMap<string, CovarianceForm> = new Map<string, CovarianceForm>([
+const OWN_MCLUST_NAMES: ReadonlyMap<string, CovarianceModel> = new Map<string, CovarianceModel>([
   ['E', 'tied'],
   ['V', 'full'],
   ['X', 'full'],
@@ -209,7 +219,7 @@ function scikitLearnCovariances(
  */
 export function toScikitLearn(mixture: GaussianMixture): ScikitLearnModel {
   const { nComponents, nFeatures, covariances, weights, means, featureNames, fitted } = mixture;
-  const type = SCIKIT_LEARN_TYPE[mixture.covarianceType];
+  const type = scikitLearnTypeOf(mixture.covarianceType);
   const factors = covariances.map((covariance, k) => precisionFactor(covariance, k));
   const precisions = factors.map(selfProduct);
   return {
@@ -338,12 +348,12 @@ export function toMclust(mixture: GaussianMixture): MclustParameters {
   const matrices = covariances.map((covariance) => covariance.toArray());
   if (d === 1) {
     const variances = matrices.map((matrix) => matrix[0][0]);
-    const isEqual = covarianceType === 'tied';
+    const isEqual = mclustName(covarianceType).startsWith('E');
     const variance = { modelName: isEqual ? 'E' : 'V', d, G, sigmasq: isEqual ? variances[0] : variances };
     return { pro, mean: Array.from(means.data), variance };
   }
   const variance = {
-    ...{ modelName: MCLUST_NAME[covarianceType], d, G },
+    ...{ modelName: mclustName(covarianceType), d, G },
     sigma: lastIndexOfComponents(matrices),
     ...mclustFactors(mixture, matrices),
   };
@@ -356,22 +366,110 @@ function mclustFactors(
   matrices: Covariances,
 ): Partial<MclustParameters['variance']> {
   const upper = (k: number): number[][] => transposed(choleskyFactor(covariances[k], k));
-  switch (covarianceType) {
-    case 'full':
-      return { cholsigma: lastIndexOfComponents(matrices.map((_, k) => upper(k))) };
-    case 'tied':
-      return { Sigma: matrices[0], cholSigma: upper(0) };
-    case 'diag': {
-      const variances = matrices.map((matrix) => matrix.map((row, i) => row[i]));
-      const scale = variances.map(geometricMean);
-      const shape = variances.map((each, k) => each.map((value) => value / scale[k]));
-      return { scale, shape: transposed(shape) };
+  const name = mclustName(covarianceType);
+  if (name === 'VVV') return { cholsigma: lastIndexOfComponents(matrices.map((_, k) => upper(k))) };
+  if (name === 'EEE') return { Sigma: matrices[0], cholSigma: upper(0) };
+  const [volume, shape, orientation] = name;
+  if (shape === 'I') {
+    const sigmasq = matrices.map((matrix) => matrix[0][0]);
+    return volume === 'E'
+      ? { Sigma: matrices[0], sigmasq: sigmasq[0], scale: sigmasq[0] }
+      : { sigmasq, scale: sigmasq };
+  }
+  // C_k = scale_k D_k diag(shape_k) D_k^T, with |diag(shape_k)| = 1 (Banfield and Raftery 1993).
+  const shared = orientation === 'E' ? eigenvectors(sharedOrientation(matrices)) : undefined;
+  const axes = matrices.map((matrix) => (orientation === 'I' ? undefined : (shared ?? eigenvectors(matrix))));
+  const variances = matrices.map((matrix, k) => variancesAlong(matrix, axes[k]));
+  const singular = variances.findIndex((each) => !each.every((value) => value > 0));
+  if (singular >= 0) throw tooNearToSingular(singular, 'it has no variance along one of its axes');
+  const scale = variances.map(geometricMean);
+  const shapes = variances.map((each, k) => each.map((value) => value / scale[k]));
+  return {
+    scale: volume === 'E' ? scale[0] : scale,
+    shape: shape === 'E' ? shapes[0] : transposed(shapes),
+    ...(shared && { orientation: shared }),
+    ...(orientation === 'V' && { orientation: lastIndexOfComponents(axes as Covariances) }),
+  };
+}
+
+/** A matrix with the axes that all have: a mean of them, unequal weights so that no two axes come out alike by symmetry. */
+function sharedOrientation(matrices: Covariances): number[][] {
+  const sum = times(matrices[0].length, () => new Array<number>(matrices[0].length).fill(0));
+  for (const [k, matrix] of matrices.entries()) {
+    const size = matrix.reduce((trace, row, i) => trace + row[i], 0) / (k + 1);
+    for (const [i, row] of matrix.entries())
+      for (const [j, value] of row.entries()) sum[i][j] += value / size;
+  }
+  return sum;
+}
+
+/** Diagonal of D^T C D; of C itself without axes. */
+function variancesAlong(
+  matrix: readonly (readonly number[])[],
+  axes: readonly (readonly number[])[] | undefined,
+): number[] {
+  if (axes === undefined) return matrix.map((row, i) => row[i]);
+  return axes.map((_, axis) => {
+    let sum = 0;
+    for (const [i, row] of matrix.entries()) {
+      for (const [j, value] of row.entries()) sum += axes[i][axis] * value * axes[j][axis];
     }
-    case 'spherical': {
-      const sigmasq = matrices.map((matrix) => matrix[0][0]);
-      return { sigmasq, scale: sigmasq };
+    return sum;
+  });
+}
+
+/**
+ * Orthonormal eigenvectors of a symmetric matrix as columns, the largest eigenvalue first: Jacobi's method, cyclic
+ * (Golub and Van Loan, Matrix Computations, section 8.5), until no rotation changes the diagonal.
+ */
+function eigenvectors(symmetric: readonly (readonly number[])[]): number[][] {
+  const a = symmetric.map((row) => [...row]);
+  const d = a.length;
+  const vectors = diagonal(times(d, () => 1));
+  // A handful of sweeps is enough; a matrix that is singular but for rounding may never come to rest.
+  for (let sweep = 0, isChanged = true; isChanged && sweep < 50; sweep++) {
+    isChanged = false;
+    for (let p = 0; p < d; p++) {
+      for (let q = p + 1; q < d; q++) {
+        // Relative to the variances of both: scales of features may be far apart.
+        const small =
+          Math.abs(a[p][q]) <= 1e-17 * Math.sqrt(Math.abs(a[p][p])) * Math.sqrt(Math.abs(a[q][q]));
+        if (small) continue;
+        isChanged = true;
+        const tau = (a[q][q] - a[p][p]) / (2 * a[p][q]);
+        const tangent = (tau >= 0 ? 1 : -1) / (Math.abs(tau) + Math.sqrt(1 + tau * tau));
+        const cosine = 1 / Math.sqrt(1 + tangent * tangent);
+        rotate(a, vectors, p, q, cosine, tangent * cosine);
+      }
     }
   }
+  const order = times(d, (i) => i).sort((i, j) => a[j][j] - a[i][i]);
+  return vectors.map((row) => order.map((i) => row[i]));
+}
+
+/** A <- J^T A J, V <- V J for the rotation J in the plane of p and q that makes a_pq zero. */
+function rotate(
+  a: number[][],
+  vectors: number[][],
+  p: number,
+  q: number,
+  cosine: number,
+  sine: number,
+): void {
+  const turn = (row: number[]): void => {
+    const [x, y] = [row[p], row[q]];
+    row[p] = cosine * x - sine * y;
+    row[q] = sine * x + cosine * y;
+  };
+  a.forEach(turn);
+  vectors.forEach(turn);
+  for (let j = 0; j < a.length; j++) {
+    const [x, y] = [a[p][j], a[q][j]];
+    a[p][j] = cosine * x - sine * y;
+    a[q][j] = sine * x + cosine * y;
+  }
+  a[p][q] = 0;
+  a[q][p] = 0;
 }
 
 /** K of D x D to D x D of K, as R stores arrays and jsonlite writes them. */
@@ -393,6 +491,13 @@ function geometricMean(values: readonly number[]): number {
   }
 }
 
+function tooNearToSingular(component: number, reason: string): GaussmixRangeError {
+  return new GaussmixRangeError(
+    'NOT_POSITIVE_DEFINITE',
+    `covariances[${component}] is too near to singular to be factorised: ${reason}`,
+  );
+}
+
 /** Lower triangular L, C = L L^T. */
 function choleskyFactor(covariance: Matrix, component: number): number[][] {
   const [d] = covariance.shape;
@@ -402,10 +507,7 @@ function choleskyFactor(covariance: Matrix, component: number): number[][] {
       let sum = covariance.data[i * d + j];
       for (let m = 0; m < j; m++) sum -= factor[i][m] * factor[j][m];
       if (i === j && !(sum > 0)) {
-        throw new GaussmixRangeError(
-          'NOT_POSITIVE_DEFINITE',
-          `covariances[${component}] is too near to singular to be factorised: feature ${i} has no variance of its own`,
-        );
+        throw tooNearToSingular(component, `feature ${i} has no variance of its own`);
       }
       factor[i][j] = i === j ? Math.sqrt(sum) : sum / factor[j][j];
     }

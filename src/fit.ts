@@ -6,12 +6,13 @@ import { MixtureEstimator, WholeData } from './estimator.ts';
 import type { AbortSignalLike } from './gaussian-mixture.ts';
 import { givenStart, StartRows, startRowCount } from './initialization.ts';
 import { BLOCK, compiledModule, Kernel, withKernel } from './kernel.ts';
-import type { FitSettings, IterationCallback } from './options.ts';
-import type { Parameters } from './parameters.ts';
+import { type FitSettings, formOf, type IterationCallback } from './options.ts';
+import type { ModelParameters, Parameters } from './parameters.ts';
 import { type Asking, answerFrom, ResidentRows, type RowRequest, runOn } from './passes.ts';
 import { WorkerPool } from './pool.ts';
 import { Random } from './random.ts';
 import type { RowSource } from './row-source.ts';
+import { type SpuriousComponent, spuriousComponents } from './spurious.ts';
 import { availableThreads } from './threads.ts';
 import { featureLabel } from './value-rules.ts';
 
@@ -33,7 +34,7 @@ export interface Fitted {
 }
 
 export interface FitOutcome {
-  readonly parameters: Parameters;
+  readonly parameters: ModelParameters;
   readonly record: Fitted;
 }
 
@@ -50,7 +51,8 @@ export function fitRows(source: RowSource, settings: FitSettings): FitOutcome {
   const dataDoubles = ResidentRows.size(rows, columns, sampleWeight !== undefined);
   const startDoubles = StartRows.size(startRowCount(rows, columns), k, columns);
   // Parameters, factors and statistics are at most a few K x D x D each.
-  const narrow = settings.covarianceType === 'diag' || settings.covarianceType === 'spherical';
+  const form = formOf(settings.covarianceType);
+  const narrow = form === 'diag' || form === 'spherical';
   const mixtureDoubles = 8 * k * columns * (narrow ? 4 : columns + 4);
   return withKernel(8 * (dataDoubles + startDoubles + mixtureDoubles), (kernel) =>
     runOn(new ResidentRows(kernel, source, sampleWeight), fitSteps(kernel, source, settings)),
@@ -157,15 +159,16 @@ function findFirstFault(source: RowSource): void {
 function* fitSteps(kernel: Kernel, source: RowSource, settings: FitSettings): Asking<FitOutcome> {
   const {
     nComponents: k,
-    covarianceType: form,
+    covarianceType: model,
     initialization,
     seed,
     sampleWeight,
     regularization,
   } = settings;
+  const form = formOf(model);
   const label = (feature: number): string => featureLabel(source, feature);
-  const data = yield* WholeData.of(kernel, source.rows, source.columns, form, regularization, label);
-  const estimator = new MixtureEstimator(kernel, data, form, k);
+  const data = yield* WholeData.of(kernel, source.rows, source.columns, model, regularization, label);
+  const estimator = new MixtureEstimator(kernel, data, model, k);
   const startRows =
     typeof initialization === 'string' ? yield* StartRows.of(kernel, data, seed, sampleWeight) : undefined;
   // Restarts from given parameters would all be the same run.
@@ -196,7 +199,19 @@ function* fitSteps(kernel: Kernel, source: RowSource, settings: FitSettings): As
     }
     if (result.stopped) break;
   }
-  return outcome(best as Run, done, source.rows, settings);
+  const { parameters, result, warnings } = best as Run;
+  const total = sampleWeight ? sampleWeight.reduce((sum, weight) => sum + weight, 0) : source.rows;
+  const spurious = result.iterations > 0 ? spuriousComponents(kernel, parameters, total) : [];
+  const all = [...warnings, ...spurious.map(spuriousWarning)];
+  return outcome({ parameters, result, warnings: all }, done, source.rows, settings);
+}
+
+function spuriousWarning({ component, count, flatness }: SpuriousComponent): string {
+  return (
+    `component ${component} rests on ${Number(count.toPrecision(3))} rows that lie almost in a plane (spread across it: ` +
+    `${Number((100 * flatness).toPrecision(2))} % of that of the other components): probably a spurious maximum of the ` +
+    'likelihood. Raise nInit or regularization, or ask for fewer components or a covarianceType with fewer parameters'
+  );
 }
 
 function outcome(
@@ -222,7 +237,7 @@ function outcome(
     all.push('nInit has no effect with a given start: every run would be the same');
   }
   return {
-    parameters,
+    parameters: { ...parameters, model: settings.covarianceType },
     record: {
       converged,
       iterations,

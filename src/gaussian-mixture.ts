@@ -9,27 +9,29 @@ import { Matrix, type MatrixLike } from './matrix.ts';
 import { type ModelJSON, readModel, writeModel } from './model-json.ts';
 import {
   type AliasedFitOptions,
-  type CovarianceForm,
+  type CovarianceModel,
   type CovarianceType,
   type CriteriaOptions,
   canonicalCovarianceType,
   checkKnownNames,
   type DataOptions,
   type FitOptions,
+  formOf,
   validateCriteriaOptions,
   validateDataOptions,
   validateFitOptions,
 } from './options.ts';
 import {
   checkMeans,
+  checkModel,
   checkSymmetric,
   checkWeights,
   countParameters,
   expandCovariances,
   KernelMixture,
+  type ModelParameters,
   narrowCovariances,
   notPositiveDefinite,
-  type Parameters,
 } from './parameters.ts';
 import {
   checkFeatures,
@@ -81,7 +83,7 @@ export interface AsyncOptions {
 export const ASYNC_OPTIONS: readonly string[] = ['signal', 'timeLimitMs', 'workers', 'workerScript'];
 type ColumnNames = Pick<RowSource, 'columnNames' | 'leftOut'>;
 /** The parameters of a model, whatever a user has written into what it shows. For this library alone. */
-export let parametersOf: (model: GaussianMixture) => Parameters;
+export let parametersOf: (model: GaussianMixture) => ModelParameters;
 /** Held by this file alone: no user can construct a model unchecked. */
 const CONSTRUCT: unique symbol = Symbol('construct');
 
@@ -111,7 +113,7 @@ export function checkAsyncOptions(options: AsyncOptions): AsyncSettings {
 }
 
 /** For the files of this library: a model of parameters that a fit has estimated. */
-export let modelOf: (parameters: Parameters, record: Fitted, names: ColumnNames) => GaussianMixture;
+export let modelOf: (parameters: ModelParameters, record: Fitted, names: ColumnNames) => GaussianMixture;
 
 /** Options whose start, when it is a model, is that model's own parameters: what a user wrote into it is not. */
 export let withOwnStart: <T extends FitOptions | AliasedFitOptions>(options: T) => T;
@@ -123,7 +125,7 @@ export let withOwnStart: <T extends FitOptions | AliasedFitOptions>(options: T) 
 export class GaussianMixture {
   readonly nComponents: number;
   readonly nFeatures: number;
-  readonly covarianceType: CovarianceForm;
+  readonly covarianceType: CovarianceModel;
   /** Mixture weights (K), summing to one. */
   readonly weights: Float64Array;
   /** Means (K x D), in the units of the data. */
@@ -134,13 +136,13 @@ export class GaussianMixture {
   declare readonly fitted?: Fitted;
   /** Names of the columns fitted, where the data had names (an Arrow table, a file with a header). */
   declare readonly featureNames?: readonly string[];
-  readonly #parameters: Parameters;
+  readonly #parameters: ModelParameters;
   /** Made when first asked for: D x D each, whatever the type. */
   readonly #expanded: { covariances?: readonly Matrix[] } = {};
 
   private constructor(
     token: typeof CONSTRUCT,
-    parameters: Parameters,
+    parameters: ModelParameters,
     fitted?: Fitted,
     source?: ColumnNames,
   ) {
@@ -157,11 +159,11 @@ export class GaussianMixture {
     this.#parameters = { ...parameters, weights, means, covariances };
     this.nComponents = parameters.k;
     this.nFeatures = parameters.d;
-    this.covarianceType = parameters.form;
+    this.covarianceType = parameters.model;
     // Copies: writing into what a user holds must not change what the model computes.
     this.weights = weights.slice();
     this.means = new Matrix(means.slice(), [parameters.k, parameters.d]);
-    this.nParameters = countParameters(parameters.form, parameters.k, parameters.d);
+    this.nParameters = countParameters(parameters.model, parameters.k, parameters.d);
     if (fitted) {
       const warnings = [...fitted.warnings];
       if (source?.leftOut?.length)
@@ -264,7 +266,9 @@ export class GaussianMixture {
     }
     if (p instanceof GaussianMixture) return GaussianMixture.fromJSON(p.toJSON());
     checkKnownNames(p, ['weights', 'means', 'covariances', 'covarianceType'], 'fromParameters');
-    return new GaussianMixture(CONSTRUCT, checkParameters(p));
+    const parameters = checkParameters(p);
+    checkModel(parameters, 'covariances');
+    return new GaussianMixture(CONSTRUCT, parameters);
   }
 
   /**
@@ -444,7 +448,7 @@ export class GaussianMixture {
   }
 
   /** A mixture of some of the features, with their names. */
-  #derived(parameters: Parameters, features: readonly number[]): GaussianMixture {
+  #derived(parameters: ModelParameters, features: readonly number[]): GaussianMixture {
     const { featureNames } = this;
     const names = featureNames && { columnNames: features.map((feature) => featureNames[feature]) };
     return new GaussianMixture(CONSTRUCT, parameters, undefined, names);
@@ -608,17 +612,18 @@ export class GaussianMixture {
 }
 
 /** Parameters given by a user or a file, checked down to positive definiteness. */
-function checkParameters(p: MixtureParameters): Parameters {
-  const form = canonicalCovarianceType(p.covarianceType ?? 'full');
+function checkParameters(p: MixtureParameters): ModelParameters {
+  const model = canonicalCovarianceType(p.covarianceType ?? 'full');
+  const form = formOf(model);
   const { k, d, means } = checkMeans(p.means, 'means');
   const weights = checkWeights(p.weights, k, 'weights');
   const full = checkSymmetric(p.covariances, k, d, 'covariances');
   const covariances = narrowCovariances(form, full, k, d, 'covariances');
-  return checkFactors({ form, k, d, weights, means, covariances }, 'covariances');
+  return checkFactors({ model, form, k, d, weights, means, covariances }, 'covariances');
 }
 
 /** Parameters whose covariances the kernel can factorise. @throws GaussmixRangeError NOT_POSITIVE_DEFINITE otherwise */
-function checkFactors(parameters: Parameters, name: string): Parameters {
+function checkFactors(parameters: ModelParameters, name: string): ModelParameters {
   const { form, k, d } = parameters;
   const width = form === 'diag' || form === 'spherical' ? 4 : d + 4;
   withKernel(64 * k * d * width, (kernel) => {

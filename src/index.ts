@@ -25,6 +25,7 @@ export type { ModelJSON } from './model-json.ts';
 export type {
   AliasedFitOptions,
   CovarianceForm,
+  CovarianceModel,
   CovarianceType,
   CriteriaOptions,
   Criterion,

@@ -107,6 +107,17 @@ export interface KernelExports {
     covariances: number,
     status: number,
   ): number;
+  gmm_constrain_workspace_count(model: number, d: number, k: number): number;
+  gmm_constrain(
+    model: number,
+    d: number,
+    k: number,
+    weights: number,
+    unconstrained: number,
+    covariances: number,
+    workspace: number,
+  ): number;
+  gmm_eigen(matrix: number, values: number, vectors: number, d: number): number;
   gmm_merge(target: number, source: number, count: number): void;
   gmm_kmeans_distances(
     panels: number,

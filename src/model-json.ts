@@ -4,8 +4,8 @@ import { GaussmixRangeError, GaussmixTypeError } from './errors.ts';
 import type { Fitted } from './fit.ts';
 import type { MixtureParameters } from './gaussian-mixture.ts';
 import { Matrix } from './matrix.ts';
-import { type CovarianceForm, canonicalCovarianceType } from './options.ts';
-import type { Parameters } from './parameters.ts';
+import { type CovarianceModel, canonicalCovarianceType } from './options.ts';
+import type { ModelParameters } from './parameters.ts';
 
 const FORMAT = 'gaussmix-model';
 const VERSION = 1;
@@ -14,7 +14,7 @@ const VERSION = 1;
 export interface ModelJSON {
   format: 'gaussmix-model';
   version: 1;
-  covarianceType: CovarianceForm;
+  covarianceType: CovarianceModel;
   nComponents: number;
   nFeatures: number;
   featureNames?: string[];
@@ -33,16 +33,16 @@ export interface ModelJSON {
 }
 
 export function writeModel(
-  parameters: Parameters,
+  parameters: ModelParameters,
   covariances: readonly Matrix[],
   fitted?: Fitted,
   featureNames?: readonly string[],
 ): ModelJSON {
-  const { form, k, d, weights, means } = parameters;
+  const { model, k, d, weights, means } = parameters;
   return {
     format: FORMAT,
     version: VERSION,
-    covarianceType: form,
+    covarianceType: model,
     nComponents: k,
     nFeatures: d,
     ...(featureNames && { featureNames: [...featureNames] }),
@@ -90,7 +90,7 @@ export function readModel(json: unknown): {
   const covariances = list(json.covariances, k, 'covariances').map((entry, component) =>
     Float64Array.from(matrix(entry, d, d, `covariances[${component}]`).flat()),
   );
-  let covarianceType: CovarianceForm;
+  let covarianceType: CovarianceModel;
   try {
     covarianceType = canonicalCovarianceType(json.covarianceType);
   } catch (error) {

@@ -4,8 +4,22 @@ import { GaussmixRangeError, GaussmixTypeError } from './errors.ts';
 import type { Matrix, MatrixLike } from './matrix.ts';
 import { describeValue } from './value-rules.ts';
 
-/** The covariance of a component: by scikit-learn's name, or by mclust's for the same. */
-export type CovarianceType = 'full' | 'tied' | 'diag' | 'spherical' | 'VVV' | 'EEE' | 'VVI' | 'VII';
+/**
+ * mclust's names of the models of Celeux and Govaert (1995), in the order of the kernel's codes. The letters say of volume,
+ * shape and orientation whether they are equal (E) among components, varying (V), or round or along the axes (I).
+ */
+// biome-ignore format: round, along the axes, any orientation
+const MCLUST_NAMES = [
+  'EII', 'VII',
+  'EEI', 'VEI', 'EVI', 'VVI',
+  'EEE', 'VEE', 'EVE', 'VVE', 'EEV', 'VEV', 'EVV', 'VVV',
+] as const;
+
+/** The covariances of a mixture: by mclust's name, or by scikit-learn's for the same (full, tied, diag, spherical). */
+export type CovarianceType = CovarianceForm | (typeof MCLUST_NAMES)[number];
+
+/** The names models go by: of two that mean the same, scikit-learn's. */
+export type CovarianceModel = Exclude<CovarianceType, 'VII' | 'VVI' | 'EEE' | 'VVV'>;
 
 /**
  * full: each component its own, any shape. tied: one for all components. diag: each its own, along the axes.
@@ -54,7 +68,7 @@ export interface DataOptions {
 
 /** All options of a fit but the number of components. `undefined` stands for the default. */
 export interface CommonFitOptions extends DataOptions {
-  /** Shape of the covariances, default 'full'; see {@link CovarianceForm}. VVV = full, EEE = tied, VVI = diag, VII = spherical. */
+  /** Shape of the covariances, default 'full'; see {@link CovarianceType}. VVV = full, EEE = tied, VVI = diag, VII = spherical. */
   readonly covarianceType?: CovarianceType | undefined;
   /**
    * Where to start, default 'kmeans'. 'kmeans': clusters of k-means; 'k-means++': its seeding alone; 'random': random
@@ -112,7 +126,7 @@ export interface SelectOptions extends Omit<CommonFitOptions, 'covarianceType'> 
 /** The grid of a selection, and the options that all its cells share: checked. */
 export interface SelectSettings {
   readonly nComponents: readonly number[];
-  readonly covarianceTypes: readonly CovarianceForm[];
+  readonly covarianceTypes: readonly CovarianceModel[];
   readonly criterion: Criterion;
   /** What each cell's fit is given besides its size and shape. */
   readonly common: Omit<CommonFitOptions, 'covarianceType'>;
@@ -127,7 +141,7 @@ export interface CriteriaOptions extends DataOptions {
 /** Options as the fit uses them: checked, and with no default left to fill in. */
 export interface FitSettings {
   readonly nComponents: number;
-  readonly covarianceType: CovarianceForm;
+  readonly covarianceType: CovarianceModel;
   readonly initialization: InitializationMethod | Start;
   readonly nInit: number;
   readonly maxIterations: number;
@@ -156,22 +170,8 @@ const FIT_OPTION_NAMES: readonly string[] = [
   'onIteration',
 ];
 
-const FORMS: ReadonlyMap<unknown, CovarianceForm> = new Map<unknown, CovarianceForm>([
-  ['full', 'full'],
-  ['tied', 'tied'],
-  ['diag', 'diag'],
-  ['spherical', 'spherical'],
-  ['VVV', 'full'],
-  ['EEE', 'tied'],
-  ['VVI', 'diag'],
-  ['VII', 'spherical'],
-]);
-
-/** Every covariance type there is, by the name a model gives it. */
-export const COVARIANCE_FORMS: readonly CovarianceForm[] = [...new Set(FORMS.values())];
-
-/** Models of the same family that this version does not fit. */
-const LATER_TYPES: readonly unknown[] = 'EII EEI VEI EVI VEE EVE VVE EEV VEV EVV'.split(' ');
+/** Every covariance type there is, by the name a model gives it, in the order of the kernel's codes. */
+export const COVARIANCE_MODELS: readonly CovarianceModel[] = MCLUST_NAMES.map((name) => canonicalName(name));
 
 const CRITERIA: readonly Criterion[] = ['bic', 'aic', 'icl'];
 
@@ -253,7 +253,7 @@ export function validateSelectOptions(
     ),
     covarianceTypes:
       given.covarianceTypes === undefined
-        ? COVARIANCE_FORMS
+        ? COVARIANCE_MODELS
         : distinct(
             'covarianceTypes',
             given.covarianceTypes,
@@ -308,20 +308,39 @@ export function validateDataOptions(options: DataOptions | undefined): void {
 }
 
 /**
- * The form that a covariance type of either naming stands for.
+ * The name that a covariance type of either naming goes by.
  * @throws GaussmixError INVALID_OPTION for any other value
  */
-export function canonicalCovarianceType(value: unknown, name: string = 'covarianceType'): CovarianceForm {
-  const form = FORMS.get(value);
-  if (form !== undefined) return form;
-  const available = "'full' (or 'VVV'), 'tied' (or 'EEE'), 'diag' (or 'VVI'), 'spherical' (or 'VII')";
-  if (LATER_TYPES.includes(value)) {
-    throw new GaussmixRangeError(
-      'INVALID_OPTION',
-      `${name} '${value}' is not available in this version. Available: ${available}`,
-    );
-  }
-  throw invalid(name, value, 'string', available);
+export function canonicalCovarianceType(value: unknown, name: string = 'covarianceType'): CovarianceModel {
+  const model = canonicalName(value as CovarianceType);
+  if (COVARIANCE_MODELS.includes(model)) return model;
+  const others = COVARIANCE_MODELS.filter((known) => known !== formOf(known)).map((known) => `'${known}'`);
+  const allowed = `'full' (or 'VVV'), 'tied' (or 'EEE'), 'diag' (or 'VVI'), 'spherical' (or 'VII'), ${others.join(', ')}`;
+  throw invalid(name, value, 'string', allowed);
+}
+
+function canonicalName(type: CovarianceType): CovarianceModel {
+  if (type === 'VVV') return 'full';
+  if (type === 'EEE') return 'tied';
+  if (type === 'VVI') return 'diag';
+  return type === 'VII' ? 'spherical' : type;
+}
+
+/** The kernel's code of a model. */
+export function modelCode(model: CovarianceModel): number {
+  return COVARIANCE_MODELS.indexOf(model);
+}
+
+/** The form that a model's covariances are stored in and its densities computed in. */
+export function formOf(model: CovarianceModel): CovarianceForm {
+  const orientation = lettersOf(model)[2];
+  if (model === 'tied') return 'tied';
+  return orientation !== 'I' ? 'full' : lettersOf(model)[1] === 'I' ? 'spherical' : 'diag';
+}
+
+/** Of volume, shape and orientation: E, V or I. */
+export function lettersOf(model: CovarianceModel): string {
+  return MCLUST_NAMES[modelCode(model)];
 }
 
 /**

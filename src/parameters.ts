@@ -3,7 +3,7 @@
 import { GaussmixRangeError, GaussmixTypeError } from './errors.ts';
 import { type Kernel, withKernel } from './kernel.ts';
 import { Matrix, type MatrixLike } from './matrix.ts';
-import type { CovarianceForm } from './options.ts';
+import { type CovarianceForm, type CovarianceModel, formOf, lettersOf, modelCode } from './options.ts';
 import { toRowSource } from './row-source.ts';
 import { describeValue } from './value-rules.ts';
 
@@ -25,10 +25,17 @@ export interface Parameters {
   readonly covariances: Float64Array;
 }
 
+/** The parameters of a mixture of a covariance model, to which the covariances belong. */
+export interface ModelParameters extends Parameters {
+  readonly model: CovarianceModel;
+}
+
 /** How far weights may be from summing to one. */
 const WEIGHT_SUM_TOLERANCE = 1e-6;
 /** Relative difference up to which two elements that must agree are taken for rounding. */
 const AGREEMENT = 1e-9;
+/** The same for covariances of a model: estimates of ill-conditioned ones lose digits that parameters saved may have. */
+const MODEL_AGREEMENT = 1e-4;
 
 /** Doubles that the covariances of a form take. */
 export function covarianceLength(form: CovarianceForm, k: number, d: number): number {
@@ -37,12 +44,15 @@ export function covarianceLength(form: CovarianceForm, k: number, d: number): nu
   return form === 'tied' ? d * d : k * d * d;
 }
 
-/** Free parameters: K - 1 weights, K D means, and what the form's covariances have. */
-export function countParameters(form: CovarianceForm, k: number, d: number): number {
-  const triangle = (d * (d + 1)) / 2;
-  const covariance =
-    form === 'spherical' ? k : form === 'diag' ? k * d : form === 'tied' ? triangle : k * triangle;
-  return k - 1 + k * d + covariance;
+/**
+ * Free parameters: K - 1 weights, K D means, and of covariances a volume, D - 1 ratios of a shape and D (D - 1) / 2 angles
+ * of an orientation, each once (E), K times (V) or not at all (I). Source: Celeux and Govaert 1995, table 1.
+ */
+export function countParameters(model: CovarianceModel, k: number, d: number): number {
+  const [volume, shape, orientation] = Array.from(lettersOf(model), (letter) =>
+    letter === 'V' ? k : letter === 'E' ? 1 : 0,
+  );
+  return k - 1 + k * d + volume + shape * (d - 1) + (orientation * d * (d - 1)) / 2;
 }
 
 /** Each component's covariance as a D x D matrix, whatever the form. */
@@ -245,6 +255,36 @@ export function narrowCovariances(
   );
 }
 
+/**
+ * Checks that covariances are of the model, beyond its form: that its best estimate from them is what they are.
+ * @throws GaussmixRangeError INVALID_PARAMETERS naming the first element that is not
+ */
+export function checkModel(p: ModelParameters, name: string): void {
+  const { model, form, k, d } = p;
+  if (model === form) return;
+  const wanted = withKernel(64 * k * d * (d + 4), (kernel) => {
+    const mixture = new KernelMixture(kernel, form, k, d);
+    const constraint = new ModelConstraint(mixture, model);
+    mixture.write(p);
+    constraint.read();
+    constraint.apply();
+    return expandCovariances(mixture.read());
+  });
+  for (const [component, { data }] of expandCovariances(p).entries()) {
+    for (const [at, value] of data.entries()) {
+      const [i, j] = [Math.floor(at / d), at % d];
+      const scale = geometricMean(data[i * d + i], data[j * d + j]);
+      const expected = wanted[component].data[at];
+      if (Math.abs(value - expected) <= MODEL_AGREEMENT * scale) continue;
+      throw new GaussmixRangeError(
+        'INVALID_PARAMETERS',
+        `${name} are not those of a '${model}' mixture: element [${i}][${j}] of ${name}[${component}] is ${value}, but ` +
+          `${expected} in the nearest one. Use covarianceType '${form}', or fit`,
+      );
+    }
+  }
+}
+
 /** The inverse of each of K symmetric positive definite matrices (K, D, D). */
 export function invertAll(matrices: Float64Array, k: number, d: number, name: string): Float64Array {
   const result = new Float64Array(matrices.length);
@@ -380,5 +420,52 @@ export class KernelMixture {
   /** 0, or what the last operation found wrong with a component. */
   statusOf(component: number): number {
     return this.kernel.i32[this.status / 4 + component];
+  }
+}
+
+/**
+ * What a model asks of covariances beyond their form: covariances without constraint, which an M-step, a start or a repair
+ * writes, become the mixture's by gmm_constrain. For models that ask nothing they are the mixture's own.
+ */
+export class ModelConstraint {
+  /** Address of the covariances without constraint, in the form's shape. */
+  readonly covariances: number;
+  readonly #mixture: KernelMixture;
+  readonly #code: number;
+  readonly #workspace: number;
+
+  /** Doubles that it takes. */
+  static size(kernel: Kernel, model: CovarianceModel, k: number, d: number): number {
+    const form = formOf(model);
+    if (model === form) return 0;
+    const { gmm_constrain_workspace_count } = kernel.exports;
+    return covarianceLength(form, k, d) + gmm_constrain_workspace_count(modelCode(model), d, k) + 4;
+  }
+
+  constructor(mixture: KernelMixture, model: CovarianceModel) {
+    const { kernel, form, k, d, covariances } = mixture;
+    this.#mixture = mixture;
+    this.#code = modelCode(model);
+    if (model === form) {
+      this.covariances = covariances;
+      this.#workspace = 0;
+      return;
+    }
+    this.covariances = kernel.allocate(covarianceLength(form, k, d));
+    this.#workspace = kernel.allocate(kernel.exports.gmm_constrain_workspace_count(this.#code, d, k));
+  }
+
+  /** Takes the mixture's covariances over. */
+  read(): void {
+    const { kernel, form, k, d, covariances } = this.#mixture;
+    const from = covariances / 8;
+    kernel.f64.copyWithin(this.covariances / 8, from, from + covarianceLength(form, k, d));
+  }
+
+  /** Writes the mixture's covariances; those it has are where iterations start. */
+  apply(): void {
+    if (this.#workspace === 0) return;
+    const { kernel, k, d, weights, covariances } = this.#mixture;
+    kernel.exports.gmm_constrain(this.#code, d, k, weights, this.covariances, covariances, this.#workspace);
   }
 }

@@ -2,7 +2,7 @@
 // Must not need the kernel: the functions beside the library (src/inference) use it too.
 import { cholesky } from './cholesky.ts';
 import { GaussmixRangeError, GaussmixTypeError } from './errors.ts';
-import type { Parameters } from './parameters.ts';
+import type { ModelParameters } from './parameters.ts';
 import { describeValue, LARGEST } from './value-rules.ts';
 
 /**
@@ -91,10 +91,10 @@ export function otherFeatures(features: readonly number[], d: number): readonly 
 }
 
 /** The mixture of some features alone: their means, and their rows and columns of the covariances. */
-export function marginalParameters(p: Parameters, kept: readonly number[]): Parameters {
+export function marginalParameters(p: ModelParameters, kept: readonly number[]): ModelParameters {
   const { form, k, d, weights, means, covariances } = p;
   const size = kept.length;
-  const base = { form, k, d: size, weights, means: pickColumns(means, d, kept) };
+  const base = { model: form, form, k, d: size, weights, means: pickColumns(means, d, kept) };
   if (form === 'spherical') return { ...base, covariances };
   if (form === 'diag') return { ...base, covariances: pickColumns(covariances, d, kept) };
   const matrices = covariances.length / (d * d);
@@ -113,11 +113,11 @@ export function marginalParameters(p: Parameters, kept: readonly number[]): Para
  * @throws GaussmixRangeError NOT_POSITIVE_DEFINITE, INVALID_VALUE (a mean beyond 1e150)
  */
 export function conditionalParameters(
-  p: Parameters,
+  p: ModelParameters,
   given: readonly number[],
   values: Float64Array,
   weights: Float64Array,
-): Parameters {
+): ModelParameters {
   const { form, k, d, covariances } = p;
   const others = otherFeatures(given, d);
   const rest = marginalParameters(p, others);

@@ -430,14 +430,18 @@ function standardNormal(form: 'diag' | 'full', mean: Float64Array): Parameters {
   return { form, k: 1, d, weights: Float64Array.of(1), means: mean, covariances };
 }
 
-/** M-step in place: the mixture's parameters from statistics taken about its means. Uses the statistics up. */
+/**
+ * M-step in place: the mixture's parameters from statistics taken about its means. Uses the statistics up.
+ * @param covariances where covariances go, if not to the mixture
+ */
 export function mStep(
   mixture: KernelMixture,
   statistics: number,
   regularization: number,
   minimumCount: number,
+  covariances: number = mixture.covariances,
 ): number {
-  const { kernel, code, d, k, weights, means, covariances, status } = mixture;
+  const { kernel, code, d, k, weights, means, status } = mixture;
   return kernel.exports.gmm_m_step(
     code,
     d,

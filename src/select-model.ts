@@ -18,7 +18,7 @@ import { type Cell, isErrorOfCell } from './jobs.ts';
 import { compiledModule, Kernel } from './kernel.ts';
 import type { MatrixLike } from './matrix.ts';
 import {
-  type CovarianceForm,
+  type CovarianceModel,
   type Criterion,
   type FitOptions,
   type IterationCallback,
@@ -35,7 +35,7 @@ import { availableThreads } from './threads.ts';
 /** A cell of the grid that was fitted. All criteria: lower is better. */
 export interface FittedCell extends Criteria {
   readonly nComponents: number;
-  readonly covarianceType: CovarianceForm;
+  readonly covarianceType: CovarianceModel;
   /** Free parameters of the model. */
   readonly nParameters: number;
   /** Whether the fit converged; criteria of one that did not are upper bounds of what they could be. */
@@ -47,7 +47,7 @@ export interface FittedCell extends Criteria {
 /** A cell of the grid that could not be fitted, and why. */
 export interface FailedCell {
   readonly nComponents: number;
-  readonly covarianceType: CovarianceForm;
+  readonly covarianceType: CovarianceModel;
   readonly error: GaussmixError;
   readonly logLikelihood?: undefined;
   readonly nParameters?: undefined;
@@ -301,7 +301,7 @@ class Grid {
       return false;
     };
     for (let index = 0; index < this.total; index++) {
-      yield { index, options: { ...common, ...this.#place(index), onIteration } };
+      yield { index, options: { ...common, ...this.place(index), onIteration } };
       if (this.#stopped || Date.now() >= this.deadline) return;
     }
   }
@@ -314,13 +314,13 @@ class Grid {
   add(index: number, model: GaussianMixture, criteria: Criteria): void {
     const { nParameters } = model;
     const converged = model.fitted?.converged ?? false;
-    this.#take(index, { ...this.#place(index), nParameters, ...criteria, converged, model });
+    this.#take(index, { ...this.place(index), nParameters, ...criteria, converged, model });
   }
 
   /** Keeps the error if it is the cell's own. @throws any other */
   fail(index: number, error: unknown): void {
     if (!isErrorOfCell(error)) throw error;
-    this.#take(index, { ...this.#place(index), error });
+    this.#take(index, { ...this.place(index), error });
   }
 
   /** @throws the first cell's error, if no cell was fitted */
@@ -338,7 +338,7 @@ class Grid {
       : new GaussmixRangeError(code, whole);
   }
 
-  #place(index: number): { readonly nComponents: number; readonly covarianceType: CovarianceForm } {
+  place(index: number): { readonly nComponents: number; readonly covarianceType: CovarianceModel } {
     const { nComponents, covarianceTypes } = this.settings;
     const types = covarianceTypes.length;
     return {

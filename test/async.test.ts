@@ -10,7 +10,8 @@ import { WorkerPool } from '../src/pool.ts';
 import { toRowSource } from '../src/row-source.ts';
 import { clusters, generator } from './helpers/data.ts';
 
-const types = ['full', 'tied', 'diag', 'spherical'] as const;
+// One model of each form more: workers see forms alone.
+const types = ['full', 'tied', 'diag', 'spherical', 'EII', 'VEI', 'VVE'] as const;
 const n = 30_000;
 const rows = clusters(n, 3, 3, 5);
 const data = { data: Float64Array.from(rows.flat()), shape: [n, 3] };

@@ -67,6 +67,16 @@ describe('fit', () => {
     expect(json).toEqual({ ...JSON.parse(JSON.stringify(model)), featureNames, criteria });
   });
 
+  it("takes mclust's names of covariances", async () => {
+    const model = GaussianMixture.fit(iris, { nComponents: 2, covarianceType: 'VEV' });
+    const args = [irisFile, '-k', '2', '--columns', '1-4', '--covariance'];
+    const json = await fitJson([...args, 'VEV']);
+    expect(json).toMatchObject({ covarianceType: 'VEV', fitted: JSON.parse(JSON.stringify(model)).fitted });
+    expect(await output(['fit', ...args, 'VEV'])).toContain(
+      '2 components, VEV covariance, 26 free parameters',
+    );
+  });
+
   it('hands every option to the library', async () => {
     const options = ['--covariance', 'tied', '--init', 'random-from-data', '--n-init', '3', '--seed', '7'];
     const more = ['--max-iterations', '40', '--tolerance', '1e-9', '--regularization', '1e-3'];

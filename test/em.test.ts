@@ -3,9 +3,9 @@
 import fc from 'fast-check';
 import { type FitOptions, GaussianMixture, type Matrix } from 'gaussmix';
 import { describe, expect, it } from 'vitest';
+import { FREE_UNITS, TYPES } from './helpers/covariance-models.ts';
 import { clusters, generator, loadExample } from './helpers/data.ts';
 
-const types = ['full', 'tied', 'diag', 'spherical'] as const;
 const faithful = loadExample('faithful');
 const iris = loadExample('iris');
 
@@ -37,7 +37,10 @@ function spread(data: number[][]): number[] {
   });
 }
 
-describe.each(types)('%s', (covarianceType) => {
+describe.each(TYPES)('%s', (covarianceType) => {
+  // Parameters of two ways to one fit: rounding of 1e-16 amplified by the condition of the problem. Rounds for common axes
+  // end at a gain of 2e-14, where the likelihood is flat: axes are then found to the root of that.
+  const same = covarianceType === 'EVE' || covarianceType === 'VVE' ? 1e-7 : 1e-9;
   const options: FitOptions = {
     nComponents: 3,
     covarianceType,
@@ -105,7 +108,7 @@ describe.each(types)('%s', (covarianceType) => {
       { ...options, initialization },
     );
     // 40 iterations amplify summation-order differences of 1e-16 by the condition of the problem.
-    expect(distance(a, b, spread(iris))).toBeLessThan(1e-9);
+    expect(distance(a, b, spread(iris))).toBeLessThan(same);
   });
 
   it('follows a relabelling of the components', () => {
@@ -117,7 +120,7 @@ describe.each(types)('%s', (covarianceType) => {
       covariances: [1, 2, 0].map((k) => b.covariances[k]),
       covarianceType,
     });
-    expect(distance(a, relabelled, spread(iris))).toBeLessThan(1e-9);
+    expect(distance(a, relabelled, spread(iris))).toBeLessThan(same);
   });
 
   it('takes a weight of w as the row w times, and 0 as no row', () => {
@@ -128,7 +131,7 @@ describe.each(types)('%s', (covarianceType) => {
     // A given start without covariances takes the covariance of the whole data, weighted likewise.
     const a = GaussianMixture.fit(iris, { ...options, initialization, sampleWeight: counts });
     const b = GaussianMixture.fit(repeated, { ...options, initialization });
-    expect(distance(a, b, spread(iris))).toBeLessThan(1e-9);
+    expect(distance(a, b, spread(iris))).toBeLessThan(same);
     expect(Math.abs(a.fitted!.logLikelihood - b.fitted!.logLikelihood)).toBeLessThan(1e-11);
   });
 
@@ -143,7 +146,7 @@ describe.each(types)('%s', (covarianceType) => {
       covarianceType,
     });
     expect(b.predict(scaled)).toEqual(a.predict(iris));
-    expect(distance(a, back, spread(iris))).toBeLessThan(1e-9);
+    expect(distance(a, back, spread(iris))).toBeLessThan(same);
   });
 
   it.each([1e5, 1e7])('loses nothing to an offset of %s', (offset) => {
@@ -189,15 +192,15 @@ describe.each(types)('%s', (covarianceType) => {
 
   it('follows an affine change of each feature', () => {
     const change = (row: number[]) => row.map((value, j) => value * [2, 0.5, 4, 8][j] - 3 * j);
-    // Spherical models have no per-feature scale: there the change must be the same for all.
+    // Models of lengths along axes other than the features' know no units of features: there all must change alike.
     const uniform = (row: number[]) => row.map((value) => 4 * value - 3);
-    const map = covarianceType === 'spherical' ? uniform : change;
+    const map = FREE_UNITS.includes(covarianceType) ? change : uniform;
     const a = GaussianMixture.fit(iris, { ...options, initialization: startAt(iris, [0, 60, 120]) });
     const b = GaussianMixture.fit(iris.map(map), {
       ...options,
       initialization: startAt(iris.map(map), [0, 60, 120]),
     });
-    const jacobian = covarianceType === 'spherical' ? 4 ** 4 : 2 * 0.5 * 4 * 8;
+    const jacobian = FREE_UNITS.includes(covarianceType) ? 2 * 0.5 * 4 * 8 : 4 ** 4;
     const difference = a.fitted!.logLikelihood - b.fitted!.logLikelihood - Math.log(jacobian);
     expect(Math.abs(difference)).toBeLessThan(1e-11);
     expect(b.predict(iris.map(map))).toEqual(a.predict(iris));

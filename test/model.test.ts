@@ -1,7 +1,8 @@
 // The model a user holds: what it computes beside fitting, how it is saved and read, what it refuses.
 import { tableFromArrays } from 'apache-arrow';
-import { GaussianMixture, GaussmixError, Matrix } from 'gaussmix';
+import { type CovarianceType, GaussianMixture, GaussmixError, Matrix } from 'gaussmix';
 import { describe, expect, it } from 'vitest';
+import { TYPES } from './helpers/covariance-models.ts';
 import { generator, loadExample } from './helpers/data.ts';
 
 const faithful = loadExample('faithful');
@@ -86,9 +87,12 @@ describe('densities', () => {
   });
 
   it('count parameters per covariance type', () => {
-    const count = (covarianceType: 'full' | 'tied' | 'diag' | 'spherical') =>
+    const count = (covarianceType: CovarianceType) =>
       GaussianMixture.fit(loadExample('iris'), { nComponents: 3, covarianceType }).nParameters;
     expect([count('full'), count('tied'), count('diag'), count('spherical')]).toEqual([44, 24, 26, 17]);
+    // Celeux and Govaert 1995, table 1: 14 weights and means, and from EII's 1 to EVV's 28 of covariances (D 4, K 3).
+    const models = ['EII', 'EEI', 'VEI', 'EVI', 'VEE', 'EVE', 'VVE', 'EEV', 'VEV', 'EVV'] as const;
+    expect(models.map(count)).toEqual([15, 18, 20, 24, 26, 30, 32, 36, 38, 42]);
   });
 });
 
@@ -142,7 +146,7 @@ describe('saving', () => {
   });
 
   it('keeps every bit of starts too, whose covariances come from products of scales', () => {
-    for (const covarianceType of ['full', 'tied', 'diag', 'spherical'] as const) {
+    for (const covarianceType of TYPES) {
       for (const initialization of ['kmeans', 'k-means++', 'random', 'random-from-data'] as const) {
         for (let seed = 0; seed < 10; seed++) {
           const options = { nComponents: 3, covarianceType, initialization, seed, maxIterations: seed % 2 };
