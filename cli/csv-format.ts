@@ -5,7 +5,7 @@ import Papa from 'papaparse';
 /** Tabs, semicolons and bars hardly stand in numbers or unquoted names; commas do (1,5). So they are tried first. */
 const DELIMITERS = ['\t', ';', '|', ','];
 /** How much text is looked at to find the delimiter, in bytes. */
-export const SNIFFED_BYTES = 1 << 16;
+export const SNIFFED_BYTES: number = 1 << 16;
 
 /** How the rows and cells of a text are told apart. */
 export interface CsvFormat {
