@@ -201,7 +201,7 @@ function spread<T extends { readonly at: number; readonly label: string }>(
   );
 }
 
-/** Ellipses of one and two standard deviations, densities, centres and the legend. @param id unique in its document */
+/** Ellipses of one and two standard deviations, densities, centres and the legend; components count from 0, as labels do. @param id unique in its document */
 export function mixtureSvg(figure: Figure, mixture: Mixture, theme: Theme, id: string): string {
   const components = mixture.weights.map((_, component) => component);
   const panels = figure.panels.map((panel, number) => {
@@ -250,7 +250,7 @@ function mark(component: number, at: number, down: number, theme: Theme, isSmall
   const shape = `<path d="${componentShape(component, isSmall ? 42 : 240)}" fill="${theme.background}" stroke="${colour}" stroke-width="${isSmall ? 1.8 : 2.6}"/>`;
   const number = isSmall
     ? ''
-    : `<text y="4" text-anchor="middle" font-size="11" font-weight="700" fill="${theme.text}">${component + 1}</text>`;
+    : `<text y="4" text-anchor="middle" font-size="11" font-weight="700" fill="${theme.text}">${component}</text>`;
   return `<g transform="translate(${px(at)} ${px(down)})">${shape}${number}</g>`;
 }
 
@@ -294,7 +294,7 @@ function legend(figure: Figure, mixture: Mixture, theme: Theme): string {
     const share = weight < 0.0995 ? (100 * weight).toFixed(1) : (100 * weight).toFixed(0);
     return (
       `<g transform="translate(${at} ${down})"><path d="${componentShape(component, 80)}" fill="${componentColour(theme, component)}"/>` +
-      `<text x="11" y="4" font-size="${FONT}" fill="${theme.text}"><tspan font-weight="700">${component + 1}</tspan> ${share} %</text></g>`
+      `<text x="11" y="4" font-size="${FONT}" fill="${theme.text}"><tspan font-weight="700">${component}</tspan> ${share} %</text></g>`
     );
   });
   return items.join('');

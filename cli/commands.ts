@@ -2,10 +2,11 @@
 // Must not parse arguments, nor end the process.
 import { type FitOptions, type GaussianMixture, GaussmixError } from 'gaussmix';
 import type { FitCommand, FittingCommand, PredictCommand, SampleCommand, ScoreCommand } from './arguments.ts';
+import { csvCell } from './csv-format.ts';
 import { Failure, Refused } from './failure.ts';
 import { type FitResult, type RunningFit, startFit } from './fit-worker.ts';
 import { readModelFile, readStartFile, withNames } from './model-file.ts';
-import { checkOutput, csvCell, withOutput, writeLines, writeStandardOutput } from './output.ts';
+import { checkOutput, withOutput, writeLines, writeStandardOutput } from './output.ts';
 import { ProgressLine, type Step } from './progress.ts';
 import { readTable } from './read-table.ts';
 import { describeFit, formatNumber } from './summary.ts';

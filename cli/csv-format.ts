@@ -1,4 +1,4 @@
-// How a text is a table: its encoding, line ends and delimiter, found in its beginning.
+// How a text is a table: its encoding, line ends and delimiter, found in its beginning; and how a cell is written.
 // Must not import anything of Node: the web page reads its files by this, too.
 import Papa from 'papaparse';
 
@@ -52,4 +52,9 @@ export function findDelimiter(text: string, newline: '\n' | '\r'): string {
 /** Whether a row is an empty line. */
 export function isBlank(row: readonly string[]): boolean {
   return row.length === 1 && row[0].trim() === '';
+}
+
+/** A cell of CSV, quoted where it must be. */
+export function csvCell(text: string): string {
+  return /[",\r\n\t;|]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
