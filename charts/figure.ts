@@ -8,7 +8,6 @@ import {
   componentEllipse,
   densityPath,
   ellipsePath,
-  histogram,
   type Mixture,
 } from './shapes.ts';
 import { escapeText, fitText, px } from './svg.ts';
@@ -19,8 +18,10 @@ export interface FigureFeature {
   /** Its place among the features of the mixture. */
   readonly index: number;
   readonly label: string;
-  /** N values: the histogram is made from them. */
+  /** N values. */
   readonly values: Float64Array;
+  /** Their histogram. */
+  readonly bars: readonly Bar[];
   /** Least and greatest value shown, see `paddedExtent`. */
   readonly extent: readonly [number, number];
 }
@@ -74,14 +75,18 @@ export function layoutFigure({ width, height, features, components }: FigureOpti
   const common = { width, components };
   if (features.length <= 2) {
     const [x, y] = features;
-    const box = { left: 58, top, width: width - 58 - 14, height: height - top - 46 };
-    const labelled = { x: true, y: true };
-    const panel = y ? scatterPanel(box, x, y, labelled) : densityPanel(box, x, labelled);
+    const make = (left: number): Panel => {
+      const box = { left, top, width: width - left - 14, height: height - top - 46 };
+      const labelled = { x: true, y: true };
+      return y ? scatterPanel(box, x, y, labelled) : densityPanel(box, x, labelled);
+    };
+    // The ticks of the vertical axis do not depend on where it stands.
+    const panel = make(labelRoom([make(0).y]));
     return { ...common, height, panels: [panel], isMatrix: false };
   }
   const count = features.length;
   const gap = 8;
-  const left = 52;
+  const left = labelRoom(features.slice(1).map(({ extent }) => linearAxis(extent, [100, 0], 30)));
   const cell = (width - left - 10 - gap * (count - 1)) / count;
   const panels = features.flatMap((y, row) =>
     features.map((x, column) => {
@@ -95,13 +100,24 @@ export function layoutFigure({ width, height, features, components }: FigureOpti
       return row === column ? densityPanel(box, x, labelled) : scatterPanel(box, x, y, labelled);
     }),
   );
-  return { ...common, height: top + count * (cell + gap) - gap + 46, panels, isMatrix: true };
+  return {
+    ...common,
+    height: top + count * (cell + gap) - gap + (cell < NARROW ? 26 : 46),
+    panels,
+    isMatrix: true,
+  };
+}
+
+/** Room for the labels of vertical axes and the name beside them, in pixels. */
+export function labelRoom(axes: readonly Axis[]): number {
+  const longest = axes.flatMap(({ ticks }) => ticks.map(({ label }) => label.length));
+  return 32 + 7 * Math.max(2, ...longest);
 }
 
 type Box = Pick<Panel, 'left' | 'top' | 'width' | 'height'>;
 
 function xAxis(box: Box, extent: readonly [number, number]): Axis {
-  return linearAxis(extent, [box.left, box.left + box.width], box.width < 200 ? 44 : 72);
+  return linearAxis(extent, [box.left, box.left + box.width], box.width < 200 ? 34 : 72);
 }
 
 function yAxis(box: Box, extent: readonly [number, number]): Axis {
@@ -119,11 +135,11 @@ function scatterPanel(
 }
 
 function densityPanel(box: Box, feature: FigureFeature, labelled: Panel['labelled']): Panel {
-  const bars = histogram(feature.values);
-  // Room above the bars: the densities of a mixture are often a little higher.
+  const { bars } = feature;
+  // Room above the bars: the densities of a mixture are often higher.
   const most = bars.reduce((highest, bar) => Math.max(highest, bar.density), 0);
   const x = xAxis(box, feature.extent);
-  const y = yAxis(box, [0, 1.2 * most || 1]);
+  const y = yAxis(box, [0, 1.35 * most || 1]);
   return { kind: 'density', ...box, x, y, xFeature: feature, yFeature: feature, bars, labelled };
 }
 
@@ -178,7 +194,7 @@ function panelFrame(panel: Panel, figure: Figure, theme: Theme): string {
     const name =
       kind === 'density' && !figure.isMatrix ? 'density' : fitText(panel.yFeature.label, height, size);
     const centre = top + height / 2;
-    const turned = `transform="translate(${px(left - (roomy ? 42 : 10))} ${px(centre)}) rotate(-90)" text-anchor="middle"`;
+    const turned = `transform="translate(${roomy ? 14 : px(left - 10)} ${px(centre)}) rotate(-90)" text-anchor="middle"`;
     parts.push(text(turned, name, theme.text));
   }
   return parts.join('');
@@ -232,7 +248,7 @@ function scatterMixture(
     );
     // A line of the background's colour below keeps the outline apart from rows of the same colour.
     return (
-      `<path d="${outer}${inner}" fill="none" stroke="${theme.background}" stroke-opacity=".7" stroke-width="${isSmall ? 2.5 : 4}"/>` +
+      `<path d="${outer}${inner}" fill="none" stroke="${theme.background}" stroke-opacity=".6" stroke-width="${isSmall ? 2.2 : 3.4}"/>` +
       `<path d="${inner}" fill="${colour}" fill-opacity=".14" stroke="${colour}" stroke-width="${isSmall ? 1.3 : 2.2}"/>` +
       `<path d="${outer}" fill="none" stroke="${colour}" stroke-width="${isSmall ? 1 : 1.6}"/>`
     );

@@ -2,6 +2,7 @@
 import { extent } from 'd3-array';
 import { line } from 'd3-shape';
 import { type Axis, linearAxis, paddedExtent } from './axis.ts';
+import { labelRoom } from './figure.ts';
 import { escapeText, px } from './svg.ts';
 import { componentShape, type Theme } from './theme.ts';
 
@@ -35,21 +36,24 @@ export interface LineChart {
   readonly svg: string;
 }
 
+/** A domain wide enough that what is seen on it is no rounding. */
+function atLeastRoundingApart([low, high]: readonly [number, number]): readonly [number, number] {
+  const least = 1e-5 * Math.max(Math.abs(low), Math.abs(high));
+  if (high - low >= least) return [low, high];
+  const middle = (low + high) / 2;
+  return [middle - least / 2, middle + least / 2];
+}
+
 /** Lays a chart out and draws it; the axes tell where a point is. */
 export function lineChart(options: LineChartOptions, theme: Theme): LineChart {
   const { width, height, series, xLabel, yLabel, best } = options;
   const points = series.flatMap((one) => one.points).filter(([, y]) => Number.isFinite(y));
   const [first = 0, last = 1] = options.xDomain ?? extent(points, ([x]) => x);
   const domain = first === last ? ([first - 0.5, last + 0.5] as const) : ([first, last] as const);
-  const box = { left: 64, top: 10, right: width - 14, bottom: height - 42 };
-  const y = linearAxis(
-    paddedExtent(
-      points.map(([, value]) => value),
-      0.08,
-    ),
-    [box.bottom, box.top],
-    32,
-  );
+  const [top, bottom] = [10, height - 42];
+  const values = points.map(([, value]) => value);
+  const y = linearAxis(atLeastRoundingApart(paddedExtent(values, 0.08)), [bottom, top], 32);
+  const box = { left: labelRoom([y]), top, right: width - 14, bottom };
   // Marks at the ends stay within the chart.
   const inset = series.some(({ shape }) => shape !== undefined) ? 10 : 0;
   const x = linearAxis(domain, [box.left + inset, box.right - inset], 40);

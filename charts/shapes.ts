@@ -1,6 +1,6 @@
 // What a mixture and its data look like: ellipses, density curves, histograms. Numbers and paths, in pixels of axes.
 // For the eye only: nothing here may decide a result (it uses the engine's Math).
-import { bin, thresholdFreedmanDiaconis, thresholdSturges } from 'd3-array';
+import { quantileSorted, thresholdSturges, tickStep, ticks } from 'd3-array';
 import { line } from 'd3-shape';
 import type { Axis } from './axis.ts';
 import { px } from './svg.ts';
@@ -116,25 +116,36 @@ export interface Bar {
 /** More bars than this cannot be told apart. */
 const MOST_BARS = 120;
 
-/** A histogram with Freedman and Diaconis' (1981) width, Sturges' where the quartiles are equal, and round limits. */
+/**
+ * A histogram of Freedman and Diaconis' (1981) width, 2 IQR / N^(1/3), or Sturges' number of bars where the quartiles are
+ * equal; the width is rounded down to a round number. O(N log N).
+ */
 export function histogram(values: Float64Array): readonly Bar[] {
-  if (values.length === 0) return [];
-  let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-  for (const value of values) {
-    low = Math.min(low, value);
-    high = Math.max(high, value);
-  }
+  const sorted = values.slice().sort();
+  const [low, high] = [sorted[0], sorted[sorted.length - 1]];
+  if (sorted.length === 0) return [];
   if (low === high) {
     const half = Math.abs(low) / 100 || 0.5;
     return [{ from: low - half, to: low + half, density: 1 / (2 * half) }];
   }
-  let count = thresholdFreedmanDiaconis(values, low, high);
-  if (!(count > 1)) count = thresholdSturges(values);
-  const bins = bin<number, number>().thresholds(Math.min(count, MOST_BARS))(values);
-  return bins
-    .filter(({ x0, x1 }) => x0 !== undefined && x1 !== undefined && x1 > x0)
-    .map((one) => {
-      const [from, to] = [one.x0 as number, one.x1 as number];
-      return { from, to, density: one.length / values.length / (to - from) };
-    });
+  // Any array-like will do; the types ask for an array.
+  const quantile = (p: number): number => quantileSorted(sorted as unknown as number[], p) as number;
+  const width = (2 * (quantile(0.75) - quantile(0.25))) / Math.cbrt(sorted.length);
+  const wanted = width > 0 ? (high - low) / width : thresholdSturges(sorted);
+  const count = Math.min(Math.max(1, Math.ceil(wanted)), MOST_BARS);
+  // Round steps are 1, 2 and 5 times a power of ten: the next one below is at most 2.5 times as fine.
+  const isWide = tickStep(low, high, count) > (1.1 * (high - low)) / count;
+  const limits = ticks(low, high, isWide ? 2 * count : count);
+  const step = limits.length > 1 ? limits[1] - limits[0] : high - low;
+  // As wide as the others, so that heights can be compared, though the data ends within them.
+  const first = (limits[0] ?? low) - (limits[0] > low ? step : 0);
+  const bars: Bar[] = [];
+  let row = 0;
+  for (let number = 0; row < sorted.length; number++) {
+    const [from, to] = [first + number * step, first + (number + 1) * step];
+    const start = row;
+    while (row < sorted.length && (sorted[row] < to || to > high)) row++;
+    bars.push({ from, to, density: (row - start) / sorted.length / step });
+  }
+  return bars;
 }

@@ -1,6 +1,5 @@
 // The picture on the page: axes below, rows on a canvas, mixture above; what the pointer is at; drawing by hand.
 // Must not talk to the worker: it is told what to show, and tells what was pointed at.
-import { paddedExtent } from '../charts/axis.ts';
 import {
   type Figure,
   type FigureFeature,
@@ -14,12 +13,12 @@ import {
 import type { Mixture } from '../charts/shapes.ts';
 import { channels, mixColours, type Theme } from '../charts/theme.ts';
 import { DotImage } from './points.ts';
+import type { FeatureValues } from './protocol.ts';
 
 /** What is to be seen. */
 export interface Shown {
   readonly names: readonly string[];
-  /** One array per feature. */
-  readonly features: readonly Float64Array[];
+  readonly features: readonly FeatureValues[];
   readonly rows: number;
   /** Which features, by number: one, two, or more for a matrix. */
   readonly view: readonly number[];
@@ -162,7 +161,7 @@ export class FigureView {
     if (row === undefined || !this.#shown || !this.#figure || row >= this.#shown.rows) {
       return { values: [], panels: [] };
     }
-    return { values: this.#shown.features.map((values) => values[row]), panels: this.#figure.panels };
+    return { values: this.#shown.features.map(({ values }) => values[row]), panels: this.#figure.panels };
   }
 
   /** The picture as a document of its own. */
@@ -218,9 +217,9 @@ export class FigureView {
     const width = this.#box.clientWidth;
     if (!shown || width === 0) return;
     const features = shown.view.map((index): FigureFeature => {
-      const values = shown.features[index];
-      const extent = shown.extent ?? paddedExtent(values, 0.06);
-      return { index, label: shown.names[index], values, extent };
+      const feature = shown.features[index];
+      const extent = shown.extent ?? feature.extent;
+      return { ...feature, index, label: shown.names[index], extent };
     });
     const tall = Math.min(width * 0.72, Math.max(340, window.innerHeight - 260));
     // A wide matrix would not fit on the screen.
@@ -229,7 +228,8 @@ export class FigureView {
       width: features.length > 2 && width > 720 ? widest : width,
       height: Math.max(300, tall),
       features,
-      components: this.#components,
+      // Room for the legend from the beginning, so that nothing moves when a fit begins.
+      components: Math.max(1, this.#components),
     });
     const { height } = this.#figure;
     this.#box.style.height = `${height}px`;

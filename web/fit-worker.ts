@@ -1,6 +1,8 @@
 // The page's worker: it holds the data and the models, reads tables and fits. Everything slow is here.
 // Must not know the DOM.
 import { type CovarianceType, GaussianMixture, GaussmixError, type Progress } from 'gaussmix';
+import { paddedExtent } from '../charts/axis.ts';
+import { histogram } from '../charts/shapes.ts';
 import { csvCell } from '../cli/csv-format.ts';
 import { Failure } from '../cli/failure.ts';
 import {
@@ -228,7 +230,7 @@ function sendChosen(names: readonly string[], leftOut: number, lines: Int32Array
   const features = names.map((_, feature) => {
     const column = new Float64Array(rows);
     for (let row = 0; row < rows; row++) column[row] = values[row * count + feature];
-    return column;
+    return { values: column, extent: paddedExtent(column, 0.06), bars: histogram(column) };
   });
   port.postMessage({ kind: 'chosen', names, rows, features, leftOut, lines });
 }

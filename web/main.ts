@@ -31,6 +31,7 @@ const EXAMPLES: Readonly<Record<string, { name: string; text: string; options: P
 
 const DRAWN_EXTENT = [0, 10] as const;
 const CLUSTER = 40;
+const NO_VALUES = { values: new Float64Array(0), extent: [0, 1], bars: [] } as const;
 
 const worker = new FitWorker();
 const still = matchMedia('(prefers-reduced-motion: reduce)');
@@ -284,12 +285,10 @@ function showRows(message: Rows): void {
 function noRows(): void {
   rows = undefined;
   forgetModel();
-  figure.show(
-    { names: ['', ''], features: [new Float64Array(0), new Float64Array(0)], rows: 0, view: [0, 1] },
-    false,
-  );
-  figure.label = 'No data';
-  say('');
+  figure.show({ names: ['', ''], features: [NO_VALUES, NO_VALUES], rows: 0, view: [0, 1] }, false);
+  element('axes').hidden = true;
+  figure.label = 'No rows';
+  say('There are no rows to show: see the message under Data.');
   setButtons();
 }
 
@@ -449,7 +448,7 @@ function showPointed(responsibilities: readonly number[]): void {
   if (!pointed || !rows) return;
   const { row, at } = pointed;
   const line = rows.lines ? `, line ${rows.lines[row]}` : '';
-  const values = rows.names.map((name, i) => [name, String(rows?.features[i][row] ?? '')] as const);
+  const values = rows.names.map((name, i) => [name, String(rows?.features[i].values[row] ?? '')] as const);
   const title = `Row ${row + 1}${line}`;
   const percent = (share: number): string =>
     `${(100 * share).toFixed(share > 0.9995 || share < 0.0005 ? 0 : 1)} %`;
@@ -464,7 +463,7 @@ function showPointed(responsibilities: readonly number[]): void {
     tip.hidden = false;
     placeTip();
   } else {
-    const shares = responsibilities.map((share, component) => `component ${component} ${percent(share)}`);
+    const shares = responsibilities.map((share, component) => `component ${component}: ${percent(share)}`);
     const words = values.map(([name, value]) => `${name} ${value}`).join(', ');
     const end = shares.length > 0 ? `. Responsibilities: ${shares.join(', ')}.` : '.';
     element('row-out').textContent = `${title}: ${words}${end}`;

@@ -1,6 +1,6 @@
 // What the page and its worker say to each other. Types and constants only.
 import type { CovarianceType, InitializationMethod, ModelJSON } from 'gaussmix';
-import type { Mixture } from '../charts/shapes.ts';
+import type { Bar, Mixture } from '../charts/shapes.ts';
 import type { ColumnInfo } from './table.ts';
 
 /** The covariance models on offer: the one list that the form, the model selection and their curves go by. */
@@ -12,9 +12,9 @@ export const COVARIANCE_MODELS: readonly { readonly type: CovarianceType; readon
 ];
 
 export const STARTS: readonly { readonly method: InitializationMethod; readonly says: string }[] = [
-  { method: 'kmeans', says: 'k-means clusters (near the end already)' },
+  { method: 'kmeans', says: 'k-means clusters' },
   { method: 'k-means++', says: 'k-means++ seeds' },
-  { method: 'random-from-data', says: 'random rows (long way, good to watch)' },
+  { method: 'random-from-data', says: 'random rows' },
   { method: 'random', says: 'random responsibilities' },
 ];
 
@@ -53,6 +53,14 @@ export type ToWorker =
   /** The table with the label and responsibilities of each row. */
   | { readonly kind: 'labels' };
 
+/** A feature as the picture needs it: the worker sorts, so that the page need not. */
+export interface FeatureValues {
+  readonly values: Float64Array;
+  /** Least and greatest value, with a margin. */
+  readonly extent: readonly [number, number];
+  readonly bars: readonly Bar[];
+}
+
 /** Criteria of one model of the selection, or why there is none. */
 export interface Candidate {
   readonly nComponents: number;
@@ -74,8 +82,7 @@ export type FromWorker =
       readonly kind: 'chosen';
       readonly names: readonly string[];
       readonly rows: number;
-      /** One array per feature. */
-      readonly features: readonly Float64Array[];
+      readonly features: readonly FeatureValues[];
       readonly leftOut: number;
       /** Lines of the file, of each row; undefined for drawn points. */
       readonly lines: Int32Array | undefined;

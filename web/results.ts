@@ -63,7 +63,7 @@ export function showResult(model: ModelJSON, names: readonly string[], bic: numb
   const rows = model.weights.map((weight, component) => {
     const cells = model.means[component].map((mean, feature) => {
       const deviation = Math.sqrt(model.covariances[component][feature][feature]);
-      return `<td>${shortNumber(mean)} <small>± ${shortNumber(deviation, 3)}</small></td>`;
+      return `<td>${shortNumber(mean)}<br><small>± ${shortNumber(deviation, 3)}</small></td>`;
     });
     const mark = markSvg(component, componentColour(theme, component));
     return `<tr><th scope="row">${mark} ${component}</th><td>${(100 * weight).toFixed(1)} %</td>${cells.join('')}</tr>`;
@@ -74,10 +74,9 @@ export function showResult(model: ModelJSON, names: readonly string[], bic: numb
   );
   const logLikelihood = fitted ? `log-likelihood ${shortNumber(fitted.logLikelihood, 6)} nats per row, ` : '';
   element('result').innerHTML =
-    `<p>${escapeText(model.covarianceType)}, ${logLikelihood}BIC ${shortNumber(bic, 6)}</p>${notes.join('')}` +
+    `<p>${escapeText(model.covarianceType)}, ${logLikelihood}BIC ${shortNumber(bic, 6)}</p>${notes.join('')}<p class="hint">Mean ± standard deviation of each component:</p>` +
     '<div class="scroll" tabindex="0" role="region" aria-label="Components"><table>' +
-    `<caption class="hint">Mean ± standard deviation of each component</caption>` +
-    `<thead><tr><th scope="col">Component</th><th scope="col">Weight</th>${heads}</tr></thead><tbody>${rows.join('')}</tbody></table></div>`;
+    `<thead><tr><th scope="col"><abbr title="Component">No.</abbr></th><th scope="col">Weight</th>${heads}</tr></thead><tbody>${rows.join('')}</tbody></table></div>`;
 }
 
 function sentence(text: string): string {
@@ -172,7 +171,7 @@ export class ModelComparison {
     this.#chart = lineChart(
       {
         width: Math.max(220, box.clientWidth),
-        height: 250,
+        height: 280,
         series,
         xLabel: 'components',
         yLabel: 'BIC',
