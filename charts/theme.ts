@@ -31,7 +31,7 @@ export const LIGHT: Theme = {
   muted: '#57606a',
   grid: '#e4e7eb',
   neutral: '#8b949e',
-  colours: ['#0072b2', '#d55e00', '#009e73', '#b8568c', '#c98a00', '#2f9fd8', '#5b4b9e', '#7a6a00'],
+  colours: ['#0072b2', '#d55e00', '#009e73', '#b8568c', '#bd8200', '#2590c8', '#5b4b9e', '#7a6a00'],
 };
 
 export const DARK: Theme = {

@@ -161,7 +161,18 @@ async function untilAborted<T>(promise: Promise<T>, signal: AbortSignalLike | un
 
 /** Resolves after the host has done what was waiting. */
 export function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 0));
+  return new Promise((resolve) => {
+    // Browsers make nested timers wait for 4 ms, which is longer than most passes.
+    if (typeof setImmediate === 'function') setImmediate(resolve);
+    else if (typeof MessageChannel === 'function') {
+      const { port1, port2 } = new MessageChannel();
+      port1.onmessage = () => {
+        port1.close();
+        resolve();
+      };
+      port2.postMessage(undefined);
+    } else setTimeout(resolve, 0);
+  });
 }
 
 async function openPool(

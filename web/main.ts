@@ -306,7 +306,7 @@ function forgetModel(): void {
   element('select-status').textContent = '';
   element('select-progress').hidden = true;
   comparison.begin(9);
-  clearResult();
+  clearResult(false);
   showCurve(history, theme());
 }
 
@@ -353,7 +353,7 @@ function startFit(paused: boolean): void {
   model = undefined;
   history = [];
   iterations = 0;
-  clearResult();
+  clearResult(true);
   figure.clear();
   const message = `Fitting ${counted(options.nComponents, 'component')} to ${counted(rows.rows, 'row')} …`;
   say(paused ? 'Step by step: press Step for the next iteration, Resume to run.' : message);

@@ -59,11 +59,11 @@ function markSvg(shape: number, colour: string): string {
 
 /** Weight, mean and standard deviation of every component. */
 export function showResult(model: ModelJSON, names: readonly string[], bic: number, theme: Theme): void {
-  const heads = names.map((name) => `<th scope="col">${escapeText(name)}</th>`).join('');
+  const heads = names.map((name) => `<th scope="col">${breakable(name)}</th>`).join('');
   const rows = model.weights.map((weight, component) => {
     const cells = model.means[component].map((mean, feature) => {
       const deviation = Math.sqrt(model.covariances[component][feature][feature]);
-      return `<td>${shortNumber(mean)}<br><small>± ${shortNumber(deviation, 3)}</small></td>`;
+      return `<td>${withDecimals(mean, deviation)}<br><small>± ${shortNumber(deviation, 3)}</small></td>`;
     });
     const mark = markSvg(component, componentColour(theme, component));
     return `<tr><th scope="row">${mark} ${component}</th><td>${(100 * weight).toFixed(1)} %</td>${cells.join('')}</tr>`;
@@ -79,12 +79,27 @@ export function showResult(model: ModelJSON, names: readonly string[], bic: numb
     `<thead><tr><th scope="col"><abbr title="Component">No.</abbr></th><th scope="col">Weight</th>${heads}</tr></thead><tbody>${rows.join('')}</tbody></table></div>`;
 }
 
+/** A name whose parts may stand on lines of their own. */
+function breakable(name: string): string {
+  return escapeText(name).replace(/[._-]/g, (mark) => `${mark}<wbr>`);
+}
+
+/** As many decimals as three digits of its standard deviation have. */
+function withDecimals(value: number, deviation: number): string {
+  const decimals = 2 - Math.floor(Math.log10(deviation));
+  if (decimals > 10 || !Number.isFinite(decimals)) return shortNumber(value, 6);
+  return value.toFixed(Math.max(0, decimals)).replace(/^-/, '−');
+}
+
 function sentence(text: string): string {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 }
 
-export function clearResult(): void {
-  element('result').innerHTML = '<p class="hint">Press Fit: the components will be listed here.</p>';
+export function clearResult(isFitting: boolean): void {
+  const hint = isFitting
+    ? 'The components are listed here when the fit ends.'
+    : 'Press Fit: the components will be listed here.';
+  element('result').innerHTML = `<p class="hint">${hint}</p>`;
 }
 
 /** The panel that compares models by BIC; a point or a figure pressed picks its model. */
