@@ -163,7 +163,7 @@ function panelFrame(panel: Panel, figure: Figure, theme: Theme): string {
       return `M${px(a)} ${px(bottom)}V${px(y.at(density))}H${px(b)}V${px(bottom)}Z`;
     });
     parts.push(
-      `<path d="${boxes.join('')}" fill="${theme.neutral}" fill-opacity=".35" stroke="${theme.background}"/>`,
+      `<path d="${boxes.join('')}" fill="${theme.neutral}" fill-opacity=".45" stroke="${theme.background}"/>`,
     );
   }
   parts.push(
@@ -266,7 +266,7 @@ function mark(component: number, at: number, down: number, theme: Theme, isSmall
   const shape = `<path d="${componentShape(component, isSmall ? 42 : 240)}" fill="${theme.background}" stroke="${colour}" stroke-width="${isSmall ? 1.8 : 2.6}"/>`;
   const number = isSmall
     ? ''
-    : `<text y="4" text-anchor="middle" font-size="11" font-weight="700" fill="${theme.text}">${component}</text>`;
+    : `<text y="4" text-anchor="middle" font-size="11" font-weight="700" fill="${theme.text}" stroke="${theme.background}" stroke-width="3" paint-order="stroke">${component}</text>`;
   return `<g transform="translate(${px(at)} ${px(down)})">${shape}${number}</g>`;
 }
 

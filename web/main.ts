@@ -31,7 +31,6 @@ const EXAMPLES: Readonly<Record<string, { name: string; text: string; options: P
 
 const DRAWN_EXTENT = [0, 10] as const;
 const CLUSTER = 40;
-const NO_VALUES = { values: new Float64Array(0), extent: [0, 1], bars: [] } as const;
 
 const worker = new FitWorker();
 const still = matchMedia('(prefers-reduced-motion: reduce)');
@@ -265,6 +264,7 @@ function chooseColumns(): void {
 function showRows(message: Rows): void {
   const before = rows?.names.join('\n');
   rows = message;
+  element('figure').hidden = false;
   forgetModel();
   if (before !== message.names.join('\n')) fillViews();
   figure.show(shownRows(message), false);
@@ -285,9 +285,8 @@ function showRows(message: Rows): void {
 function noRows(): void {
   rows = undefined;
   forgetModel();
-  figure.show({ names: ['', ''], features: [NO_VALUES, NO_VALUES], rows: 0, view: [0, 1] }, false);
   element('axes').hidden = true;
-  figure.label = 'No rows';
+  element('figure').hidden = true;
   say('There are no rows to show: see the message under Data.');
   setButtons();
 }

@@ -22,8 +22,7 @@ export function showCurve(history: History, theme: Theme): void {
   const box = element('curve');
   const longest = history.reduce((most, run) => Math.max(most, run.length), 0);
   if (longest === 0) {
-    box.innerHTML =
-      '<p class="hint">It grows with every iteration of a fit, or stays: EM never makes it worse.</p>';
+    box.innerHTML = '<p class="hint">It grows as a fit goes on.</p>';
     return;
   }
   const series = history.map((run, i): Series => {
@@ -60,10 +59,14 @@ function markSvg(shape: number, colour: string): string {
 /** Weight, mean and standard deviation of every component. */
 export function showResult(model: ModelJSON, names: readonly string[], bic: number, theme: Theme): void {
   const heads = names.map((name) => `<th scope="col">${breakable(name)}</th>`).join('');
+  const deviations = model.covariances.map((covariance) =>
+    covariance.map((row, feature) => Math.sqrt(row[feature])),
+  );
+  const least = names.map((_, feature) => Math.min(...deviations.map((row) => row[feature])));
   const rows = model.weights.map((weight, component) => {
     const cells = model.means[component].map((mean, feature) => {
-      const deviation = Math.sqrt(model.covariances[component][feature][feature]);
-      return `<td>${withDecimals(mean, deviation)}<br><small>± ${shortNumber(deviation, 3)}</small></td>`;
+      const deviation = withDecimals(deviations[component][feature], least[feature]);
+      return `<td>${withDecimals(mean, least[feature])}<br><small>± ${deviation}</small></td>`;
     });
     const mark = markSvg(component, componentColour(theme, component));
     return `<tr><th scope="row">${mark} ${component}</th><td>${(100 * weight).toFixed(1)} %</td>${cells.join('')}</tr>`;
@@ -84,9 +87,9 @@ function breakable(name: string): string {
   return escapeText(name).replace(/[._-]/g, (mark) => `${mark}<wbr>`);
 }
 
-/** As many decimals as three digits of its standard deviation have. */
-function withDecimals(value: number, deviation: number): string {
-  const decimals = 2 - Math.floor(Math.log10(deviation));
+/** As many decimals as three digits of the least standard deviation of its column have. */
+function withDecimals(value: number, least: number): string {
+  const decimals = 2 - Math.floor(Math.log10(least));
   if (decimals > 10 || !Number.isFinite(decimals)) return shortNumber(value, 6);
   return value.toFixed(Math.max(0, decimals)).replace(/^-/, '−');
 }
