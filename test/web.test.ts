@@ -3,10 +3,10 @@
 // Must not look at the page's code: only at what a visitor sees and saves.
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import axe from 'axe-core';
 import { type FitOptions, GaussianMixture } from 'gaussmix';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest';
@@ -16,7 +16,6 @@ import { leftOut } from './helpers/left-out.ts';
 import { download, drop, WebPage } from './helpers/page.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const faithful = loadExample('faithful');
 const iris = loadExample('iris');
 const site = new WebPage();
@@ -455,7 +454,7 @@ describe('for everyone', () => {
   /** What axe-core finds wrong, by rule and element. */
   async function violations(page: Page): Promise<string[]> {
     // The page's policy lets no script in but its own; a test may.
-    await page.evaluate(axe);
+    await page.evaluate(axe.source);
     return page.evaluate(async () => {
       const { axe: checker } = window as unknown as {
         axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
@@ -567,6 +566,7 @@ describe('for everyone', () => {
 it('the page is one file that names no other and may fetch nothing', () => {
   const { html } = site;
   expect(html).toContain(`content="default-src 'none';`);
+  expect(html).toContain('Copyright 2010-2026 Mike Bostock');
   expect(html).not.toMatch(/<(?:script|link|img)[^>]+(?:src|href)="(?!data:)/);
   expect(html.length).toBeLessThan(400_000);
 });

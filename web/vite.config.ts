@@ -1,5 +1,6 @@
 // The page as one HTML file: Chromium loads neither module scripts nor module workers from file://, so everything is
 // inside, the worker too. Its policy allows no network at all.
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { defineConfig, type Plugin } from 'vite';
 
@@ -16,7 +17,10 @@ const POLICY = [
   "form-action 'none'",
 ].join('; ');
 
-/** Puts the script and the style into the page. */
+/** They want to be in every copy. */
+const LICENCES = readFileSync(here('../THIRD_PARTY_LICENSES.md'), 'utf8');
+
+/** Puts the script, the style and the licences of what it contains into the page. */
 function inline(): Plugin {
   return {
     name: 'inline',
@@ -39,10 +43,12 @@ function inline(): Plugin {
         }
         delete bundle[name];
       }
-      page.source = html.replace(
-        '<meta charset="utf-8" />',
-        (meta) => `${meta}\n    <meta http-equiv="Content-Security-Policy" content="${POLICY}" />`,
-      );
+      page.source = html
+        .replace(
+          '<meta charset="utf-8" />',
+          (meta) => `${meta}\n    <meta http-equiv="Content-Security-Policy" content="${POLICY}" />`,
+        )
+        .replace('</head>', (end) => `<!--\n${LICENCES.replaceAll('--', '- -')}-->\n  ${end}`);
     },
   };
 }
