@@ -162,9 +162,9 @@ function panelFrame(panel: Panel, figure: Figure, theme: Theme): string {
       const [a, b] = [Math.max(left, x.at(from)), Math.min(right, x.at(to))];
       return `M${px(a)} ${px(bottom)}V${px(y.at(density))}H${px(b)}V${px(bottom)}Z`;
     });
-    parts.push(
-      `<path d="${boxes.join('')}" fill="${theme.neutral}" fill-opacity=".45" stroke="${theme.background}"/>`,
-    );
+    // Lines between bars of a few pixels would be more than the bars.
+    const gap = Math.abs(x.slope) * (bars[0].to - bars[0].from) > 5 ? ` stroke="${theme.background}"` : '';
+    parts.push(`<path d="${boxes.join('')}" fill="${theme.neutral}" fill-opacity=".45"${gap}/>`);
   }
   parts.push(
     `<rect x="${px(left)}" y="${px(top)}" width="${px(width)}" height="${px(height)}" fill="none" stroke="${theme.grid}"/>`,
@@ -325,7 +325,7 @@ export function dotStyle(rows: number, panel: Panel): { readonly radius: number;
   if (rows <= CROWDED) return { radius: small ? 1.6 : 3, opacity: 0.85 };
   return rows <= 10 * CROWDED
     ? { radius: small ? 1 : 1.7, opacity: 0.6 }
-    : { radius: small ? 0.8 : 1.1, opacity: 0.45 };
+    : { radius: small ? 0.7 : 1, opacity: 0.22 };
 }
 
 /**
