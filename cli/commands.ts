@@ -1,12 +1,13 @@
 // What each command does, from its arguments to its output.
 // Must not parse arguments, nor end the process.
-import { type FitOptions, type GaussianMixture, GaussmixError, type Progress } from 'gaussmix';
+import { type FitOptions, type GaussianMixture, GaussmixError } from 'gaussmix';
 import type { FitCommand, FittingCommand, PredictCommand, SampleCommand, ScoreCommand } from './arguments.ts';
+import { csvCell } from './csv-format.ts';
 import { Failure, Refused } from './failure.ts';
 import { type FitResult, type RunningFit, startFit } from './fit-worker.ts';
 import { readModelFile, readStartFile, withNames } from './model-file.ts';
-import { checkOutput, csvCell, withOutput, writeLines, writeStandardOutput } from './output.ts';
-import { ProgressLine } from './progress.ts';
+import { checkOutput, withOutput, writeLines, writeStandardOutput } from './output.ts';
+import { ProgressLine, type Step } from './progress.ts';
 import { readTable } from './read-table.ts';
 import { describeFit, formatNumber } from './summary.ts';
 import type { Table } from './table.ts';
@@ -99,7 +100,7 @@ function launch(
   const { data, rows, columns, weights } = table;
   const options = fitOptions(command, start);
   const job = { data, rows, columns, weights, options, everyIteration: progress.everyIteration };
-  return startFit(script, job, (step: Progress) => progress.iteration(step, command.runs));
+  return startFit(script, job, (step: Step) => progress.iteration(step, command.runs));
 }
 
 /** The file first: it must not be lost when the reader of standard output has gone. */

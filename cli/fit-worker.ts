@@ -1,8 +1,9 @@
 // The fit in a thread of its own, so that the main thread can hear Ctrl-C while the synchronous fit runs.
 // Must not print: the main thread does.
 import { parentPort, Worker } from 'node:worker_threads';
-import { type FitOptions, GaussianMixture, GaussmixError, type ModelJSON, type Progress } from 'gaussmix';
+import { type FitOptions, GaussianMixture, GaussmixError, type ModelJSON } from 'gaussmix';
 import { Failure, oneLine, Refused } from './failure.ts';
+import type { Step } from './progress.ts';
 
 /** Progress is told this often, unless every iteration is asked for. */
 const BETWEEN_MS = 100;
@@ -40,7 +41,7 @@ export interface FitResult {
 }
 
 type Message =
-  | { readonly kind: 'progress'; readonly progress: Progress }
+  | { readonly kind: 'progress'; readonly progress: Step }
   | { readonly kind: 'done'; readonly result: FitResult }
   | { readonly kind: 'refused'; readonly code: string; readonly message: string };
 
@@ -58,7 +59,7 @@ export interface RunningFit {
 export function startFit(
   script: URL,
   job: Omit<FitJob, 'kind' | 'stop'>,
-  onProgress: (progress: Progress) => void,
+  onProgress: (progress: Step) => void,
 ): RunningFit {
   const stop = new SharedArrayBuffer(4);
   const worker = new Worker(script, {
@@ -88,7 +89,7 @@ export function runFitWorker(job: FitJob): void {
   }
 }
 
-function fitJob(job: FitJob, tell: (progress: Progress) => void): FitResult {
+function fitJob(job: FitJob, tell: (progress: Step) => void): FitResult {
   const data = { data: job.data, shape: [job.rows, job.columns] };
   const flag = new Int32Array(job.stop);
   let stopped = false;

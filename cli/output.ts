@@ -176,8 +176,3 @@ export async function writeLines(write: Write, count: number, line: (row: number
     await new Promise((resolve) => setImmediate(resolve));
   }
 }
-
-/** A cell of CSV, quoted where it must be. */
-export function csvCell(text: string): string {
-  return /[",\r\n\t;|]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-}

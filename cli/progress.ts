@@ -5,6 +5,9 @@ import { oneLine, plural } from './failure.ts';
 
 const BETWEEN_MS = 100;
 
+/** What comes from the thread of the fit: the model does not. */
+export type Step = Omit<Progress, 'model'>;
+
 /** Progress of one command. */
 export class ProgressLine {
   readonly #quiet: boolean;
@@ -32,7 +35,7 @@ export class ProgressLine {
     this.#show(`Reading ${name}: ${Math.round(bytes / 1e6)} MB`);
   }
 
-  iteration(progress: Progress, runs: number): void {
+  iteration(progress: Step, runs: number): void {
     if (!this.#moving && !this.#verbose) return;
     const { run, iteration, logLikelihood, change, elapsedMs } = progress;
     const parts = [

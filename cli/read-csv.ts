@@ -12,14 +12,11 @@ import {
   resolveColumns,
   type Selection,
 } from './columns.ts';
+import { encodingOf, findFormat, isBlank, SNIFFED_BYTES } from './csv-format.ts';
 import { Failure, plural, quote } from './failure.ts';
 import { GroupNumbers, GrowingVector, type Table } from './table.ts';
 
-/** Tabs, semicolons and bars hardly stand in numbers or unquoted names; commas do (1,5). So they are tried first. */
-const DELIMITERS = ['\t', ';', '|', ','];
 const NOT_BY_SPACES = 'columns are separated by commas, semicolons, tabs or |, not by spaces';
-/** How much text is looked at to find the delimiter, in bytes. */
-const SNIFFED_BYTES = 1 << 16;
 /** A row longer than this is an unclosed quote, not a row (in characters). */
 const LONGEST_ROW = 1 << 26;
 
@@ -35,29 +32,16 @@ export async function readCsv(source: ByteSource, selection: Selection): Promise
   const { value: first } = await text.next();
   if (first === undefined || first.trim() === '') throw new Failure(`${source.name} is empty`);
   if (first.includes('\0')) throw new Failure(`${source.name} is neither text nor a .npy file`);
-  const newline = first.includes('\n') || !first.includes('\r') ? '\n' : '\r';
-  const [separatorLine = '', separator] = SEPARATOR_LINE.exec(first) ?? [];
-  const rest = first.slice(separatorLine.length);
-  const delimiter = separator ?? findDelimiter(rest, newline);
-  const firstLine = separator === undefined ? 1 : 2;
+  const { rest, newline, delimiter, firstLine } = findFormat(first);
   const reader = new RowReader(source.name, selection, newline, delimiter, firstLine);
   await parseText(prepend(rest, text), { newline, delimiter }, reader);
   return reader.table();
 }
 
-/** What Excel may write, and obeys, before the first row. */
-const SEPARATOR_LINE = /^"?sep=([^"\r\n])"?(?:\r\n?|\n|$)/i;
-
 /** The text of a source: UTF-8, or UTF-16 with a byte order mark; the mark is left out. */
 async function decode(source: ByteSource): Promise<AsyncIterator<string>> {
   const start = await source.peek(SNIFFED_BYTES);
-  const encoding =
-    start[0] === 0xff && start[1] === 0xfe
-      ? 'utf-16le'
-      : start[0] === 0xfe && start[1] === 0xff
-        ? 'utf-16be'
-        : 'utf-8';
-  const decoder = new TextDecoder(encoding);
+  const decoder = new TextDecoder(encodingOf(start));
   async function* pieces(): AsyncGenerator<string> {
     for (let block = await source.block(); block !== undefined; block = await source.block()) {
       yield decoder.decode(block, { stream: true });
@@ -70,20 +54,6 @@ async function decode(source: ByteSource): Promise<AsyncIterator<string>> {
 async function* prepend(first: string, rest: AsyncIterator<string>): AsyncGenerator<string> {
   yield first;
   for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value;
-}
-
-/** The first delimiter that gives each of the first rows the same number of cells, more than one. */
-export function findDelimiter(text: string, newline: '\n' | '\r'): string {
-  let most = { cells: 1, delimiter: ',' };
-  for (const delimiter of DELIMITERS) {
-    // The last row may be cut off.
-    const preview = Papa.parse<string[]>(text, { delimiter, newline, preview: 11 }).data;
-    const rows = (preview.length > 1 ? preview.slice(0, -1) : preview).filter((row) => !isBlank(row));
-    const cells = rows[0]?.length ?? 1;
-    if (cells > 1 && rows.every((row) => row.length === cells)) return delimiter;
-    if (cells > most.cells) most = { cells, delimiter };
-  }
-  return most.delimiter;
 }
 
 function parseText(
@@ -112,10 +82,6 @@ function parseText(
       },
     });
   });
-}
-
-function isBlank(row: readonly string[]): boolean {
-  return row.length === 1 && row[0].trim() === '';
 }
 
 /** A name as columns have it: letters, and those before digits. */

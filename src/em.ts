@@ -22,8 +22,10 @@ export interface Estimator {
 export interface LoopOptions {
   readonly maxIterations: number;
   readonly tolerance: number;
-  /** Called after each M-step; false stops the loop. */
-  readonly onIteration?: ((iteration: number, logLikelihood: number, change: number) => boolean) | undefined;
+  /** Called after each M-step; false stops the loop. It may wait for an answer, as any computation that asks. */
+  readonly onIteration?:
+    | ((iteration: number, logLikelihood: number, change: number) => Asking<boolean>)
+    | undefined;
 }
 
 export interface LoopResult {
@@ -62,7 +64,7 @@ export function* expectationMaximization(estimator: Estimator, options: LoopOpti
       estimator.keep();
     }
     yield* estimator.maximization();
-    stopped = options.onIteration?.(history.length, current, change) === false;
+    if (options.onIteration) stopped = !(yield* options.onIteration(history.length, current, change));
     converged = !stopped && Math.abs(change) < options.tolerance;
     previous = current;
   }

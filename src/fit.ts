@@ -1,14 +1,14 @@
 // One fit from data to parameters: rows into kernel memory, restarts, the best of them.
 // Must not define public types, nor compute: it ties options, starts, estimator and loop together.
 import { expectationMaximization, type LoopResult } from './em.ts';
-import { GaussmixError } from './errors.ts';
+import { GaussmixError, GaussmixRangeError } from './errors.ts';
 import { MixtureEstimator, WholeData } from './estimator.ts';
-import type { AbortSignalLike } from './gaussian-mixture.ts';
+import type { AbortSignalLike, GaussianMixture } from './gaussian-mixture.ts';
 import { givenStart, StartRows, startRowCount } from './initialization.ts';
 import { BLOCK, compiledModule, Kernel, withKernel } from './kernel.ts';
-import { type FitSettings, formOf, type IterationCallback } from './options.ts';
+import { type AsyncIterationCallback, type FitSettings, formOf, type Progress } from './options.ts';
 import type { ModelParameters, Parameters } from './parameters.ts';
-import { type Asking, answerFrom, ResidentRows, type RowRequest, runOn } from './passes.ts';
+import { type Asking, answerFrom, ResidentRows, type RowQuestion, runOn, wait } from './passes.ts';
 import { WorkerPool } from './pool.ts';
 import { Random } from './random.ts';
 import type { RowSource } from './row-source.ts';
@@ -44,8 +44,20 @@ interface Run {
   readonly warnings: readonly string[];
 }
 
+/** Makes what a callback sees of the mixture so far. */
+type MakeModel = (parameters: ModelParameters) => GaussianMixture;
+
+/** For fits without a callback. */
+function unwatched(): never {
+  throw new Error('a fit with onIteration needs a way to make models');
+}
+
 /** Fits a mixture to the rows of a source. @throws GaussmixError for data that cannot be fitted */
-export function fitRows(source: RowSource, settings: FitSettings): FitOutcome {
+export function fitRows(
+  source: RowSource,
+  settings: FitSettings,
+  makeModel: MakeModel = unwatched,
+): FitOutcome {
   const { rows, columns } = source;
   const { nComponents: k, sampleWeight } = settings;
   const dataDoubles = ResidentRows.size(rows, columns, sampleWeight !== undefined);
@@ -55,8 +67,12 @@ export function fitRows(source: RowSource, settings: FitSettings): FitOutcome {
   const narrow = form === 'diag' || form === 'spherical';
   const mixtureDoubles = 8 * k * columns * (narrow ? 4 : columns + 4);
   return withKernel(8 * (dataDoubles + startDoubles + mixtureDoubles), (kernel) =>
-    runOn(new ResidentRows(kernel, source, sampleWeight), fitSteps(kernel, source, settings)),
+    runOn(new ResidentRows(kernel, source, sampleWeight), fitSteps(kernel, source, settings, makeModel)),
   );
+}
+
+function isPromise<T>(value: T | Promise<T>): value is Promise<T> {
+  return typeof (value as Partial<Promise<T>> | undefined)?.then === 'function';
 }
 
 /** Where and how long an asynchronous fit runs. */
@@ -75,16 +91,19 @@ export interface AsyncSettings {
 export async function fitRowsAsync(
   source: RowSource,
   settings: FitSettings,
+  makeModel: MakeModel,
   { signal, timeLimitMs, workers, workerScript }: AsyncSettings,
 ): Promise<FitOutcome> {
   signal?.throwIfAborted();
   const kernel = new Kernel(compiledModule());
   const startedAt = performance.now();
-  const onIteration: IterationCallback = (progress) => {
-    const late = timeLimitMs !== undefined && performance.now() - startedAt >= timeLimitMs;
-    return settings.onIteration?.(progress) === false || late ? false : undefined;
+  const isLate = (): boolean => timeLimitMs !== undefined && performance.now() - startedAt >= timeLimitMs;
+  const onIteration: AsyncIterationCallback = (progress) => {
+    const answer = settings.onIteration?.(progress);
+    if (isPromise(answer)) return answer.then((answered) => (isLate() ? false : answered));
+    return isLate() ? false : answer;
   };
-  const steps = fitSteps(kernel, source, { ...settings, onIteration });
+  const steps = fitSteps(kernel, source, { ...settings, onIteration }, makeModel);
   const threads = workers ?? (await availableThreads());
   if (threads === 0) {
     const rows = new ResidentRows(kernel, source, settings.sampleWeight);
@@ -106,14 +125,15 @@ export async function fitRowsAsync(
 async function drive<T>(
   steps: Asking<T>,
   signal: AbortSignalLike | undefined,
-  answer: (request: RowRequest) => Promise<unknown>,
+  answer: (request: RowQuestion) => Promise<unknown>,
 ): Promise<T> {
   let step = steps.next();
   while (!step.done) {
     let reply: unknown;
     signal?.throwIfAborted();
     try {
-      reply = await answer(step.value);
+      const request = step.value;
+      reply = await (request.kind === 'wait' ? untilAborted(request.promise, signal) : answer(request));
     } catch (error) {
       // An abort closes the workers; what the user gets is the reason of the abort, not that.
       signal?.throwIfAborted();
@@ -125,9 +145,36 @@ async function drive<T>(
   return step.value;
 }
 
+/** As the promise; rejected at once when the signal is aborted. */
+async function untilAborted<T>(promise: Promise<T>, signal: AbortSignalLike | undefined): Promise<T> {
+  if (!signal) return promise;
+  let abort = (): void => {};
+  // The reason of the abort is thrown by drive.
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(new Error('aborted'));
+  });
+  signal.addEventListener('abort', abort);
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
+
 /** Resolves after the host has done what was waiting. */
 export function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 0));
+  return new Promise((resolve) => {
+    // Browsers make nested timers wait for 4 ms, which is longer than most passes.
+    if (typeof setImmediate === 'function') setImmediate(resolve);
+    else if (typeof MessageChannel === 'function') {
+      const { port1, port2 } = new MessageChannel();
+      port1.onmessage = () => {
+        port1.close();
+        resolve();
+      };
+      port2.postMessage(undefined);
+    } else setTimeout(resolve, 0);
+  });
 }
 
 async function openPool(
@@ -156,7 +203,12 @@ function findFirstFault(source: RowSource): void {
 }
 
 /** The whole fit as a computation that asks for passes over rows. */
-function* fitSteps(kernel: Kernel, source: RowSource, settings: FitSettings): Asking<FitOutcome> {
+function* fitSteps(
+  kernel: Kernel,
+  source: RowSource,
+  settings: FitSettings,
+  makeModel: MakeModel,
+): Asking<FitOutcome> {
   const {
     nComponents: k,
     covarianceType: model,
@@ -188,10 +240,18 @@ function* fitSteps(kernel: Kernel, source: RowSource, settings: FitSettings): As
       tolerance,
       onIteration:
         onIteration &&
-        ((iteration, logLikelihood, change) => {
+        function* (iteration, logLikelihood, change) {
           const elapsedMs = performance.now() - startedAt;
-          return onIteration({ run, iteration, logLikelihood, change, elapsedMs }) !== false;
-        }),
+          const progress = new IterationProgress({ run, iteration, logLikelihood, change, elapsedMs }, () =>
+            makeModel({ ...estimator.mixture.read(), model }),
+          );
+          try {
+            const answer = onIteration(progress);
+            return (isPromise(answer) ? yield* wait(answer) : answer) !== false;
+          } finally {
+            progress.end();
+          }
+        },
     });
     done++;
     if (best === undefined || result.logLikelihood > best.result.logLikelihood) {
@@ -212,6 +272,39 @@ function spuriousWarning({ component, count, flatness }: SpuriousComponent): str
     `${Number((100 * flatness).toPrecision(2))} % of that of the other components): probably a spurious maximum of the ` +
     'likelihood. Raise nInit or regularization, or ask for fewer components or a covarianceType with fewer parameters'
   );
+}
+
+/** The model is a getter of the class, not of the object: copies of the object go to other threads without it. */
+class IterationProgress implements Progress {
+  declare readonly run: number;
+  declare readonly iteration: number;
+  declare readonly logLikelihood: number;
+  declare readonly change: number;
+  declare readonly elapsedMs: number;
+  readonly #make: () => GaussianMixture;
+  #model: GaussianMixture | undefined;
+  #ended = false;
+
+  constructor(values: Omit<Progress, 'model'>, make: () => GaussianMixture) {
+    Object.assign(this, values);
+    this.#make = make;
+  }
+
+  get model(): GaussianMixture {
+    if (this.#model === undefined && this.#ended) {
+      throw new GaussmixRangeError(
+        'INVALID_OPTION',
+        'the model of an iteration was asked for after onIteration had returned: read progress.model within it',
+      );
+    }
+    this.#model ??= this.#make();
+    return this.#model;
+  }
+
+  /** From now on the parameters are those of a later iteration. */
+  end(): void {
+    this.#ended = true;
+  }
 }
 
 function outcome(

@@ -9,6 +9,7 @@ import { Matrix, type MatrixLike } from './matrix.ts';
 import { type ModelJSON, readModel, writeModel } from './model-json.ts';
 import {
   type AliasedFitOptions,
+  type AsyncIterationCallback,
   type CovarianceModel,
   type CovarianceType,
   type CriteriaOptions,
@@ -84,6 +85,12 @@ export const ASYNC_OPTIONS: readonly string[] = ['signal', 'timeLimitMs', 'worke
 type ColumnNames = Pick<RowSource, 'columnNames' | 'leftOut'>;
 /** The parameters of a model, whatever a user has written into what it shows. For this library alone. */
 export let parametersOf: (model: GaussianMixture) => ModelParameters;
+
+/** Options of `fitAsync`: those of `fit`, but `onIteration` may return a promise. */
+type WithWaiting<T> = T extends unknown
+  ? Omit<T, 'onIteration'> & { readonly onIteration?: AsyncIterationCallback | undefined }
+  : never;
+
 /** Held by this file alone: no user can construct a model unchecked. */
 const CONSTRUCT: unique symbol = Symbol('construct');
 
@@ -113,10 +120,14 @@ export function checkAsyncOptions(options: AsyncOptions): AsyncSettings {
 }
 
 /** For the files of this library: a model of parameters that a fit has estimated. */
-export let modelOf: (parameters: ModelParameters, record: Fitted, names: ColumnNames) => GaussianMixture;
+export let modelOf: (
+  parameters: ModelParameters,
+  record: Fitted | undefined,
+  names: ColumnNames,
+) => GaussianMixture;
 
 /** Options whose start, when it is a model, is that model's own parameters: what a user wrote into it is not. */
-export let withOwnStart: <T extends FitOptions | AliasedFitOptions>(options: T) => T;
+export let withOwnStart: <T extends Pick<FitOptions, 'initialization'>>(options: T) => T;
 
 /**
  * A Gaussian mixture, p(x) = sum_k weights_k N(x | means_k, covariances_k): immutable, made by {@link GaussianMixture.fit},
@@ -196,7 +207,7 @@ export class GaussianMixture {
   static fit(data: MatrixLike, options: FitOptions | AliasedFitOptions): GaussianMixture {
     const source = toRowSource(data);
     const settings = validateFitOptions(withOwnStart(options), source.rows);
-    const { parameters, record } = fitRows(source, settings);
+    const { parameters, record } = fitRows(source, settings, (soFar) => modelOf(soFar, undefined, source));
     return modelOf(parameters, record, source);
   }
 
@@ -205,7 +216,8 @@ export class GaussianMixture {
    * them and exchange statistics only. Node's worker threads, or Web Workers in browsers.
    *
    * @param data N x D, see {@link MatrixLike}; read while the workers are filled
-   * @param options those of `fit`, and `signal`, `timeLimitMs`, `workers`, `workerScript`: see {@link AsyncOptions}
+   * @param options those of `fit`, and `signal`, `timeLimitMs`, `workers`, `workerScript`: see {@link AsyncOptions}. When
+   * `onIteration` returns a promise, the fit waits for it (an abort does not)
    * @returns a promise of the model; rejected with the signal's reason on abort
    * @throws (rejects with) GaussmixError as `fit` does, and KERNEL_UNAVAILABLE where workers cannot be started
    * @example
@@ -216,11 +228,16 @@ export class GaussianMixture {
    */
   static async fitAsync(
     data: MatrixLike,
-    options: (FitOptions | AliasedFitOptions) & AsyncOptions,
+    options: WithWaiting<FitOptions | AliasedFitOptions> & AsyncOptions,
   ): Promise<GaussianMixture> {
     const source = toRowSource(data);
     const settings = validateFitOptions(withOwnStart(options), source.rows, ASYNC_OPTIONS);
-    const { parameters, record } = await fitRowsAsync(source, settings, checkAsyncOptions(options));
+    const { parameters, record } = await fitRowsAsync(
+      source,
+      settings,
+      (soFar) => modelOf(soFar, undefined, source),
+      checkAsyncOptions(options),
+    );
     return modelOf(parameters, record, source);
   }
 

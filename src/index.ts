@@ -24,6 +24,7 @@ export { type ArrowTableLike, Matrix, type MatrixLike } from './matrix.ts';
 export type { ModelJSON } from './model-json.ts';
 export type {
   AliasedFitOptions,
+  AsyncIterationCallback,
   CovarianceForm,
   CovarianceModel,
   CovarianceType,

@@ -1,6 +1,7 @@
 // The options of a fit: their types and defaults, and the one place where every value is checked.
 // Must not look at the data, nor into a given start.
 import { GaussmixRangeError, GaussmixTypeError } from './errors.ts';
+import type { GaussianMixture } from './gaussian-mixture.ts';
 import type { Matrix, MatrixLike } from './matrix.ts';
 import { describeValue } from './value-rules.ts';
 
@@ -54,11 +55,22 @@ export interface Progress {
   readonly change: number;
   /** Milliseconds since the fit began. */
   readonly elapsedMs: number;
+  /**
+   * The mixture after the iteration's M-step, without `fitted`. It is made when first asked for, which has to be before
+   * the callback returns (or its promise resolves); a fit that is not asked does no work for it.
+   * @throws GaussmixRangeError INVALID_OPTION when it is first asked for later
+   */
+  readonly model: GaussianMixture;
 }
 
-/** Called after each iteration; false stops the fit. */
 // biome-ignore lint/suspicious/noConfusingVoidType: callbacks that return nothing are meant
-export type IterationCallback = (progress: Progress) => void | false;
+type Continue = void | false;
+
+/** Called after each iteration; false stops the fit. */
+export type IterationCallback = (progress: Progress) => Continue;
+
+/** As {@link IterationCallback}; the fit waits for a promise before it goes on: to pause, or to go step by step. */
+export type AsyncIterationCallback = (progress: Progress) => Continue | Promise<Continue>;
 
 /** The last argument of every method that takes data. */
 export interface DataOptions {
@@ -90,7 +102,10 @@ export interface CommonFitOptions extends DataOptions {
   readonly seed?: number | undefined;
   /** One per row (N), each finite and >= 0, not all 0; a weight of 2 means the row twice. Default: 1 each. */
   readonly sampleWeight?: ArrayLike<number> | undefined;
-  /** Called after each iteration. Returning false stops: the model so far is returned, `converged` false. */
+  /**
+   * Called after each iteration. Returning false stops: the model so far is returned, `converged` false. In `fitAsync` it
+   * may return a promise, which is waited for.
+   */
   readonly onIteration?: IterationCallback | undefined;
 }
 
@@ -151,7 +166,7 @@ export interface FitSettings {
   /** N; undefined: all 1. */
   readonly sampleWeight: Float64Array | undefined;
   readonly missing: 'error';
-  readonly onIteration: IterationCallback | undefined;
+  readonly onIteration: AsyncIterationCallback | undefined;
 }
 
 const COUNT_NAMES = ['nComponents', 'k', 'nClusters'] as const;
@@ -190,7 +205,7 @@ const LARGEST_WEIGHT = 1e150;
  * @throws GaussmixRangeError INVALID_OPTION for a value out of range, TOO_FEW_ROWS for fewer rows than components
  */
 export function validateFitOptions(
-  options: FitOptions | AliasedFitOptions,
+  options: object,
   rows: number,
   alsoAllowed: readonly string[] = [],
 ): FitSettings {
@@ -458,8 +473,8 @@ function checkRegularization(value: unknown): number | 'auto' {
   return nonNegative('regularization', value, "'auto' or ");
 }
 
-function checkCallback(value: unknown): IterationCallback | undefined {
-  if (value === undefined || typeof value === 'function') return value as IterationCallback | undefined;
+function checkCallback(value: unknown): AsyncIterationCallback | undefined {
+  if (value === undefined || typeof value === 'function') return value as AsyncIterationCallback | undefined;
   throw invalid('onIteration', value, 'function', 'a function');
 }
 

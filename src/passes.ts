@@ -1,6 +1,8 @@
 // Passes over rows: blocks of 4,096 packed rows in kernel memory, and statistics merged along one fixed tree.
 // Must not know what the statistics are for. Only this file decides in which order partial sums meet.
+
 import { ActivePasses } from './active.ts';
+import { GaussmixTypeError } from './errors.ts';
 import { BLOCK, type Kernel, PANEL } from './kernel.ts';
 import { KernelMixture, type Parameters } from './parameters.ts';
 import type { RowSource } from './row-source.ts';
@@ -251,7 +253,7 @@ export function statisticsCount(mixture: KernelMixture): number {
 }
 
 /** What a fit asks of the rows, wherever they are: the only questions that need to see them. */
-export type RowRequest =
+export type RowQuestion =
   | {
       /** E-step: statistics about the mixture's means, onto the stack; answered by their address. */
       readonly kind: 'accumulate';
@@ -267,6 +269,9 @@ export type RowRequest =
   | { readonly kind: 'worst'; readonly mixture: KernelMixture; readonly count: number }
   /** No question: long work here can be interrupted now, so that the host's other work gets its turn. */
   | { readonly kind: 'pause' };
+
+/** Or no question about rows: what the promise of a callback resolves to. */
+export type RowRequest = RowQuestion | { readonly kind: 'wait'; readonly promise: Promise<unknown> };
 
 /** A row and its log-density. */
 export interface ScoredRow {
@@ -307,6 +312,11 @@ export function* pause(): Asking<void> {
   yield { kind: 'pause' };
 }
 
+/** Waits for a promise; only an asynchronous host can. */
+export function* wait<T>(promise: Promise<T>): Asking<T> {
+  return (yield { kind: 'wait', promise }) as T;
+}
+
 /** The rows that a mixture explains worst. */
 export function* worstRows(mixture: KernelMixture, count: number): Asking<readonly ScoredRow[]> {
   return (yield { kind: 'worst', mixture, count }) as readonly ScoredRow[];
@@ -322,8 +332,16 @@ export function runOn<T>(rows: ResidentRows, asking: Asking<T>): T {
   }
 }
 
-/** The answer to a question about rows in kernel memory. */
+/** The answer, at once, from rows in kernel memory. @throws GaussmixTypeError INVALID_OPTION when a promise is to be waited for */
 export function answerFrom(rows: ResidentRows, request: RowRequest): unknown {
+  if (request.kind === 'wait') {
+    // Nobody is left to hear of its rejection.
+    request.promise.catch(() => {});
+    throw new GaussmixTypeError(
+      'INVALID_OPTION',
+      'onIteration returned a promise, which fit cannot wait for: use fitAsync, or a function that is not async',
+    );
+  }
   if (request.kind === 'accumulate' && request.active) {
     return rows.accumulateActive(request.mixture, request.stack, request.likelihoodOnly);
   }

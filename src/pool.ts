@@ -5,7 +5,7 @@ import { GaussmixRangeError } from './errors.ts';
 import type { AbortSignalLike } from './gaussian-mixture.ts';
 import { BLOCK, type Kernel } from './kernel.ts';
 import type { KernelMixture } from './parameters.ts';
-import { blockCount, type RowRequest, type ScoredRow } from './passes.ts';
+import { blockCount, type RowQuestion, type ScoredRow } from './passes.ts';
 import type { RowSource } from './row-source.ts';
 import { type StartThread, type Thread, ThreadDeath, threadStarter, threadsUnavailable } from './threads.ts';
 import type { FromWorker, ToWorker } from './worker.ts';
@@ -193,8 +193,8 @@ export class WorkerPool {
     return pool;
   }
 
-  /** Answers one of a fit's questions; see {@link RowRequest}. */
-  async answer(request: RowRequest, kernel: Kernel): Promise<unknown> {
+  /** Answers one of a fit's questions; see {@link RowQuestion}. */
+  async answer(request: RowQuestion, kernel: Kernel): Promise<unknown> {
     if (request.kind === 'pause') return undefined;
     if (request.kind === 'gather') return this.#gather(request.rows, request.target, kernel);
     if (request.kind === 'worst') return this.#worst(request.mixture, request.count);

@@ -130,6 +130,57 @@ describe('ending early', () => {
     expect(stopped.fitted!.iterations).toBe(4);
   });
 
+  it.each([0, 2])('a promise from the callback is waited for (%i workers)', async (workers) => {
+    const small = { nComponents: 3, seed: 3, maxIterations: 5, tolerance: 0 };
+    const events: string[] = [];
+    const model = await GaussianMixture.fitAsync(data, {
+      ...small,
+      workers,
+      onIteration: async (progress) => {
+        events.push(`begin ${progress.iteration}`);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        // Readable until the promise resolves.
+        expect(progress.model.nComponents).toBe(3);
+        events.push(`end ${progress.iteration}`);
+      },
+    });
+    expect(events).toEqual([1, 2, 3, 4, 5].flatMap((i) => [`begin ${i}`, `end ${i}`]));
+    expect(model.toJSON()).toEqual(GaussianMixture.fit(data, small).toJSON());
+    const stopped = await GaussianMixture.fitAsync(data, {
+      ...options,
+      workers,
+      onIteration: async ({ iteration }) => (iteration < 4 ? undefined : false),
+    });
+    expect(stopped.fitted!.iterations).toBe(4);
+    const late = await GaussianMixture.fitAsync(data, {
+      ...options,
+      workers,
+      timeLimitMs: 1,
+      onIteration: () => new Promise<void>((resolve) => setTimeout(resolve, 5)),
+    });
+    expect(late.fitted!.iterations).toBe(1);
+    const failing = GaussianMixture.fitAsync(data, {
+      ...options,
+      workers,
+      onIteration: () => Promise.reject(new Error('mine')),
+    });
+    await expect(failing).rejects.toThrow('mine');
+  });
+
+  it.each([0, 2])('an abort ends a fit whose callback never answers (%i workers)', async (workers) => {
+    const controller = new AbortController();
+    const paused = GaussianMixture.fitAsync(data, {
+      ...options,
+      workers,
+      signal: controller.signal,
+      onIteration: () => {
+        setTimeout(() => controller.abort(new Error('enough')), 5);
+        return new Promise<void>(() => {});
+      },
+    });
+    await expect(paused).rejects.toThrow('enough');
+  });
+
   it('an error thrown in the callback rejects', async () => {
     const onIteration = () => {
       throw new Error('mine');

@@ -5,7 +5,8 @@ import { describe, expect, it } from 'vitest';
 import { ByteSource } from '../cli/bytes.ts';
 import { cellKind, cellNumber } from '../cli/cells.ts';
 import type { Selection } from '../cli/columns.ts';
-import { findDelimiter, readCsv } from '../cli/read-csv.ts';
+import { findDelimiter } from '../cli/csv-format.ts';
+import { readCsv } from '../cli/read-csv.ts';
 import { GrowingVector, type Table } from '../cli/table.ts';
 
 /** Reads text that arrives in blocks of `size` bytes. */

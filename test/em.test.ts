@@ -1,7 +1,7 @@
 // What must be true of every fit: properties of EM, invariances, weights, units, offsets, outliers.
 // Must not compare with other software (golden.test.ts) or look into the kernel (kernel/).
 import fc from 'fast-check';
-import { type FitOptions, GaussianMixture, type Matrix } from 'gaussmix';
+import { type FitOptions, fitMany, GaussianMixture, type Matrix, type Progress } from 'gaussmix';
 import { describe, expect, it } from 'vitest';
 import { FREE_UNITS, TYPES } from './helpers/covariance-models.ts';
 import { clusters, generator, loadExample } from './helpers/data.ts';
@@ -266,6 +266,57 @@ describe('the loop', () => {
     expect(model.fitted!.iterations).toBe(5);
     const plain = GaussianMixture.fit(faithful, { nComponents: 2, tolerance: 0, maxIterations: 5 });
     expect(model.toJSON().means).toEqual(plain.toJSON().means);
+  });
+
+  it('progress.model is the mixture after each M-step, and reading it changes no bit of the fit', () => {
+    for (const covarianceType of TYPES) {
+      const options = { nComponents: 3, covarianceType, seed: 4, maxIterations: 6, tolerance: 0 };
+      const models: GaussianMixture[] = [];
+      const watched = GaussianMixture.fit(iris, {
+        ...options,
+        onIteration: (progress) => {
+          models.push(progress.model);
+          expect(progress.model).toBe(models.at(-1));
+          progress.model.predictProba(iris);
+        },
+      });
+      expect(watched.toJSON()).toEqual(GaussianMixture.fit(iris, options).toJSON());
+      expect(models).toHaveLength(6);
+      models.forEach((model, i) => {
+        const { fitted, ...rest } = GaussianMixture.fit(iris, { ...options, maxIterations: i + 1 }).toJSON();
+        expect(model.toJSON()).toEqual(rest);
+      });
+    }
+  });
+
+  it('progress.model has to be read within the callback, and copies of progress are without it', () => {
+    const kept: Progress[] = [];
+    GaussianMixture.fit(faithful, {
+      nComponents: 2,
+      maxIterations: 2,
+      onIteration: (progress) => {
+        if (progress.iteration === 2) expect(progress.model.nComponents).toBe(2);
+        kept.push(progress);
+        expect(Object.keys(structuredClone(progress))).toEqual([
+          'run',
+          'iteration',
+          'logLikelihood',
+          'change',
+          'elapsedMs',
+        ]);
+      },
+    });
+    expect(() => kept[0].model).toThrow(/after onIteration had returned/);
+    // What was read in time stays.
+    expect(kept[1].model.nComponents).toBe(2);
+  });
+
+  it('a promise from onIteration is refused with the remedy', () => {
+    const options = { nComponents: 2, onIteration: (async () => {}) as never };
+    expect(() => GaussianMixture.fit(faithful, options)).toThrow(/returned a promise.*use fitAsync/);
+    expect(() => GaussianMixture.fit(faithful, options)).toThrow(TypeError);
+    const rejecting = { nComponents: 2, onIteration: (() => Promise.reject(new Error('mine'))) as never };
+    expect(() => fitMany([faithful], rejecting)).toThrow(/data set 0: onIteration returned a promise/);
   });
 
   it('an error thrown in onIteration passes through, and the next fit works', () => {
