@@ -22,7 +22,7 @@ export interface SpuriousComponent {
  * components' covariances, below 1e-3: min_u u^T C u / u^T W u. It does not depend on units or on correlations all components
  * share. Maxima of the likelihood with such components are usually spurious: near the points where it is infinite (Day 1969), and
  * excluded by a bound on this ratio (Hathaway 1985); how to tell them: McLachlan and Peel 2000, section 3.10.
- * O(D^3) for each component of few rows, and O(K D^2).
+ * O(D^3 + K D^2) for each component of few rows, diag and spherical O(K D).
  * @param total rows, or their sample weight
  */
 export function spuriousComponents(kernel: Kernel, p: Parameters, total: number): SpuriousComponent[] {
@@ -30,20 +30,45 @@ export function spuriousComponents(kernel: Kernel, p: Parameters, total: number)
   const few = Array.from(weights.keys()).filter(
     (component) => weights[component] > 0 && weights[component] * total < FEW_ROWS * (d + 1),
   );
-  if (k < 2 || few.length === 0) return [];
+  if (k < 2 || few.length === 0 || p.form === 'tied') return [];
+  const least =
+    p.form === 'full' ? leastOfMatrices(kernel, p, few) : few.map((one) => leastOfDiagonals(p, one));
+  return few.flatMap((component, i) => {
+    if (!(least[i] < FLAT)) return [];
+    const flatness = Math.sqrt(Math.max(0, least[i]));
+    return [{ component, count: weights[component] * total, flatness }];
+  });
+}
+
+/** The smallest ratio of a component's variances to those of the others, along the features. O(K D) */
+function leastOfDiagonals({ k, weights, covariances }: Parameters, component: number): number {
+  const size = covariances.length / k;
+  let least = Number.POSITIVE_INFINITY;
+  for (let j = 0; j < size; j++) {
+    let others = 0;
+    for (let other = 0; other < k; other++) {
+      if (other !== component) others += weights[other] * covariances[other * size + j];
+    }
+    least = Math.min(least, (covariances[component * size + j] * (1 - weights[component])) / others);
+  }
+  return least;
+}
+
+/** The smallest eigenvalue of each of some components' covariances relative to that of the others. */
+function leastOfMatrices(kernel: Kernel, p: Parameters, few: readonly number[]): number[] {
+  const { d, weights } = p;
   const covariances = expandCovariances(p);
   const mark = kernel.mark();
   const [matrix, vectors, values] = [kernel.allocate(d * d), kernel.allocate(d * d), kernel.allocate(d)];
   const { gmm_cholesky, gmm_eigen } = kernel.exports;
-  const found: SpuriousComponent[] = [];
-  for (const component of few) {
+  const found = few.map((component) => {
     const others = new Float64Array(d * d);
     for (const [other, { data }] of covariances.entries()) {
       const share = other === component ? 0 : weights[other] / (1 - weights[component]);
       for (let i = 0; i < d * d; i++) others[i] += share * data[i];
     }
     kernel.view(matrix, d * d).set(others);
-    if (gmm_cholesky(matrix, matrix, 0, d) !== 0) continue;
+    if (gmm_cholesky(matrix, matrix, 0, d) !== 0) return 1;
     const factor = kernel.copy(matrix, d * d);
     // L^-1 C L^-T has the eigenvalues of C relative to W = L L^T.
     const relative = covariances[component].data.slice();
@@ -53,11 +78,8 @@ export function spuriousComponents(kernel: Kernel, p: Parameters, total: number)
     for (let i = 0; i < d; i++) for (let j = 0; j < i; j++) relative[j * d + i] = relative[i * d + j];
     kernel.view(matrix, d * d).set(relative);
     gmm_eigen(matrix, values, vectors, d);
-    const least = kernel.f64[values / 8 + d - 1];
-    if (!(least < FLAT)) continue;
-    const flatness = Math.sqrt(Math.max(0, least));
-    found.push({ component, count: weights[component] * total, flatness });
-  }
+    return kernel.f64[values / 8 + d - 1];
+  });
   kernel.release(mark);
   return found;
 }
