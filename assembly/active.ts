@@ -483,6 +483,7 @@ function addPairs(
           meansPtr,
           statisticsPtr,
           workspacePtr,
+          ~(<u64>0),
         );
         gathered = 0;
       }
@@ -509,6 +510,7 @@ function addPairs(
     meansPtr,
     statisticsPtr,
     workspacePtr,
+    ~(<u64>0),
   );
 }
 

@@ -26,7 +26,7 @@ import {
   SUMS_ONLY,
 } from './responsibilities';
 import { addTiedStatistics, finishTiedBlock } from './scatter-tied';
-import { addTile, checkSizes, logDensityTile, wantsRoots, weightedLogLikelihood } from './tile';
+import { addTile, checkSizes, logDensityTile, takesMasks, wantsRoots, weightedLogLikelihood } from './tile';
 
 /** Zeroes the responsibilities (or roots) of the padding rows n ... rows - 1. */
 function clearPadding(respPtr: usize, n: i32, rows: i32, k: i32, tileBytes: usize): void {
@@ -54,6 +54,24 @@ function applyWeights(respPtr: usize, factorPtr: usize, rows: i32, k: i32, tileB
     for (let at: usize = 0, end = (<usize>rows) << 3; at < end; at += 16) {
       v128.store(r + at, v128.mul<f64>(v128.load(r + at), v128.load(factorPtr + at)));
     }
+  }
+}
+
+/**
+ * Of each component, the rows of a tile whose responsibility is above 2^-53 / K, as bits: the others cannot change its
+ * scatter (docs/ALGORITHM.md, "Active pairs").
+ */
+function markActiveRows(respPtr: usize, used: i32, k: i32, tileBytes: usize, masksPtr: usize): void {
+  const least = f64x2.splat(sqrt(leastActive(k)));
+  const all = ~(<u64>0) >>> (64 - used);
+  for (let component: usize = 0; component < <usize>k; component++) {
+    const roots = respPtr + component * tileBytes;
+    let mask: u64 = 0;
+    for (let row = 0; row < used; row += 2) {
+      const above = v128.gt<f64>(v128.load(roots + ((<usize>row) << 3)), least);
+      mask |= (<u64>i64x2.bitmask(above)) << row;
+    }
+    store<u64>(masksPtr + (component << 3), mask & all);
   }
 }
 
@@ -116,6 +134,8 @@ export function accumulate(
   const rawPtr = offsetsPtr + ((<usize>(k * d)) << 3);
   const blockNkPtr = rawPtr + ((<usize>(k * d)) << 3);
   const pairsPtr = blockNkPtr + ((<usize>k) << 3);
+  // TIED has its offsets there.
+  const masksPtr = takesMasks(form, d) ? offsetsPtr : 0;
   const sumXPtr = statisticsPtr + 16 + ((<usize>k) << 3);
   const sumXXPtr = sumXPtr + ((<usize>(k * d)) << 3);
   if (pairwise) {
@@ -166,11 +186,12 @@ export function accumulate(
       );
       continue;
     }
+    if (masksPtr) markActiveRows(workspacePtr, used, k, tileBytes, masksPtr);
     if (weightsPtr) {
       fillWeights(tileWeights, rowWeightPtr, used, rows, roots);
       applyWeights(workspacePtr, rowWeightPtr, rows, k, tileBytes);
     } else if (used < rows) clearPadding(workspacePtr, used, rows, k, tileBytes);
-    addTile(form, tilePtr, rows, d, k, meansPtr, statisticsPtr, workspacePtr);
+    addTile(form, tilePtr, rows, d, k, meansPtr, statisticsPtr, workspacePtr, masksPtr);
   }
   if (pairwise) {
     finishTiedBlock(offsetsPtr, d, k, blockNkPtr, rawPtr, pairsPtr, statisticsPtr + 16, sumXPtr, sumXXPtr);
@@ -225,6 +246,7 @@ export function accumulateResponsibilities(
       meansPtr,
       statisticsPtr,
       workspacePtr,
+      0,
     );
   }
   store<f64>(statisticsPtr, load<f64>(statisticsPtr) + count);

@@ -66,6 +66,43 @@ export function scaleRows(
   addOne(nkPtr, sumOfSquares(rootPtr, rows));
 }
 
+/**
+ * Moves the rows of a tile of at most 64 whose bits are set in `mask` to its front, the last ones into the gaps, and
+ * zeroes the rows up to the next multiple of 8, which is returned: what is behind is not wanted. O(gaps D).
+ */
+export function compactRows(scaledPtr: usize, rows: i32, d: i32, mask: u64): i32 {
+  const all = ~(<u64>0) >>> (64 - rows);
+  const wanted = mask & all;
+  const kept = (<i32>popcnt<u64>(wanted) + 7) & -8;
+  if (kept >= rows) return rows;
+  const front = ((<u64>1) << kept) - 1;
+  const panelBytes = (<usize>d) << 6;
+  let gaps = ~wanted & front;
+  let far = wanted & ~front;
+  for (; gaps; gaps &= gaps - 1) {
+    let target = rowAddress(scaledPtr, <usize>ctz<u64>(gaps), panelBytes);
+    const end = target + panelBytes;
+    if (far) {
+      for (
+        let source = rowAddress(scaledPtr, <usize>ctz<u64>(far), panelBytes);
+        target < end;
+        target += 64, source += 64
+      ) {
+        store<f64>(target, load<f64>(source));
+      }
+      far &= far - 1;
+    } else {
+      for (; target < end; target += 64) store<f64>(target, 0);
+    }
+  }
+  return kept;
+}
+
+/** Where a row's first feature is, in panels. */
+function rowAddress(panelsPtr: usize, row: usize, panelBytes: usize): usize {
+  return panelsPtr + (row >> 3) * panelBytes + ((row & 7) << 3);
+}
+
 /** Lane sums of h^2 over `rows` rows (a multiple of 8). */
 export function sumOfSquares(rootPtr: usize, rows: i32): v128 {
   let s0 = f64x2.splat(0);

@@ -30,6 +30,7 @@ import {
   addOuterProducts,
   addStatistics2,
   addStatistics3,
+  compactRows,
   scaleRows,
 } from './scatter';
 
@@ -133,6 +134,11 @@ export function wantsRoots(form: i32, d: i32): bool {
   return (form == FULL && d > 3) || (form == TIED && d > 2);
 }
 
+/** Whether the scatter of a form is worth leaving rows out; a tile then has at most 64, as a mask has bits. */
+export function takesMasks(form: i32, d: i32): bool {
+  return form == FULL && d > 16;
+}
+
 /** sum of v (2 max + ln rowSum) over n rows, with sample weights v. */
 export function weightedLogLikelihood(maximumPtr: usize, rowSumPtr: usize, weightsPtr: usize, n: i32): f64 {
   let sum: f64 = 0;
@@ -147,7 +153,8 @@ export function weightedLogLikelihood(maximumPtr: usize, rowSumPtr: usize, weigh
 
 /**
  * Adds to the statistics what rows in panels contribute to one component, from their responsibilities or (wantsRoots)
- * the roots of these, [rows] at respPtr. `rows` is a multiple of 8 and at most a tile.
+ * the roots of these, [rows] at respPtr. `rows` is a multiple of 8 and at most a tile. FULL with {@link takesMasks}: bit i of
+ * `mask` is 0 where row i is left out of the scatter.
  */
 export function addComponent(
   form: i32,
@@ -160,6 +167,7 @@ export function addComponent(
   meansPtr: usize,
   statisticsPtr: usize,
   workspacePtr: usize,
+  mask: u64,
 ): void {
   const stride = tileStride(form, d);
   const tileBytes = (<usize>stride) << 3;
@@ -178,11 +186,15 @@ export function addComponent(
   } else {
     const scaledPtr = workspacePtr + centredOffset(k, stride);
     scaleRows(panelsPtr, rows, d, meanPtr, respPtr, scaledPtr, nk, sumX);
-    addOuterProducts(scaledPtr, rows, d, sumXX);
+    const kept = takesMasks(form, d) ? compactRows(scaledPtr, rows, d, mask) : rows;
+    addOuterProducts(scaledPtr, kept, d, sumXX);
   }
 }
 
-/** Adds a tile's statistics about `means`, from responsibilities or their roots [K][tile] in the workspace. */
+/**
+ * Adds a tile's statistics about `means`, from responsibilities or their roots [K][tile] in the workspace. masksPtr: of each
+ * component the rows that its scatter needs (u64), or 0: all.
+ */
 export function addTile(
   form: i32,
   panelsPtr: usize,
@@ -192,11 +204,25 @@ export function addTile(
   meansPtr: usize,
   statisticsPtr: usize,
   workspacePtr: usize,
+  masksPtr: usize,
 ): void {
   const tileBytes = (<usize>tileStride(form, d)) << 3;
   for (let component = 0; component < k; component++) {
     const respPtr = workspacePtr + <usize>component * tileBytes;
-    addComponent(form, component, panelsPtr, respPtr, rows, d, k, meansPtr, statisticsPtr, workspacePtr);
+    const mask = masksPtr ? load<u64>(masksPtr + ((<usize>component) << 3)) : ~(<u64>0);
+    addComponent(
+      form,
+      component,
+      panelsPtr,
+      respPtr,
+      rows,
+      d,
+      k,
+      meansPtr,
+      statisticsPtr,
+      workspacePtr,
+      mask,
+    );
   }
 }
 
