@@ -12,9 +12,10 @@ import { type Asking, answerFrom, ResidentRows, type RowQuestion, runOn, wait } 
 import { WorkerPool } from './pool.ts';
 import { Random } from './random.ts';
 import type { RowSource } from './row-source.ts';
-import { type SpuriousComponent, spuriousComponents } from './spurious.ts';
+import { isCollapsed, type SpuriousComponent, spuriousComponents } from './spurious.ts';
 import { availableThreads } from './threads.ts';
 import { featureLabel } from './value-rules.ts';
+import { doubled, inForm, type Solution, splits, type WarmStarts } from './warm-starts.ts';
 
 /** How a fit went. Log-likelihoods are means per sample in nats, weighted when there are sample weights. */
 export interface Fitted {
@@ -36,13 +37,19 @@ export interface Fitted {
 export interface FitOutcome {
   readonly parameters: ModelParameters;
   readonly record: Fitted;
+  /** Whether the likelihood is that of the data: no component is spurious, collapsed, or had to be raised. */
+  readonly isSound: boolean;
 }
 
 interface Run {
   readonly result: LoopResult;
   readonly parameters: Parameters;
   readonly warnings: readonly string[];
+  readonly isSound: boolean;
 }
+
+/** Iterations after which the ways to split a component are compared (Biernacki, Celeux and Govaert 2003). */
+const SHORT_RUN = 8;
 
 /** Makes what a callback sees of the mixture so far. */
 type MakeModel = (parameters: ModelParameters) => GaussianMixture;
@@ -52,11 +59,16 @@ function unwatched(): never {
   throw new Error('a fit with onIteration needs a way to make models');
 }
 
-/** Fits a mixture to the rows of a source. @throws GaussmixError for data that cannot be fitted */
+/**
+ * Fits a mixture to the rows of a source.
+ * @param warm solutions that it must not end below: it goes on from them too
+ * @throws GaussmixError for data that cannot be fitted
+ */
 export function fitRows(
   source: RowSource,
   settings: FitSettings,
   makeModel: MakeModel = unwatched,
+  warm?: WarmStarts,
 ): FitOutcome {
   const { rows, columns } = source;
   const { nComponents: k, sampleWeight } = settings;
@@ -67,7 +79,7 @@ export function fitRows(
   const narrow = form === 'diag' || form === 'spherical';
   const mixtureDoubles = 8 * k * columns * (narrow ? 4 : columns + 4);
   return withKernel(8 * (dataDoubles + startDoubles + mixtureDoubles), (kernel) =>
-    runOn(new ResidentRows(kernel, source, sampleWeight), fitSteps(kernel, source, settings, makeModel)),
+    runOn(new ResidentRows(kernel, source, sampleWeight), fitSteps(kernel, source, settings, makeModel, warm)),
   );
 }
 
@@ -93,6 +105,7 @@ export async function fitRowsAsync(
   settings: FitSettings,
   makeModel: MakeModel,
   { signal, timeLimitMs, workers, workerScript }: AsyncSettings,
+  warm?: WarmStarts,
 ): Promise<FitOutcome> {
   signal?.throwIfAborted();
   const kernel = new Kernel(compiledModule());
@@ -103,7 +116,7 @@ export async function fitRowsAsync(
     if (isPromise(answer)) return answer.then((answered) => (isLate() ? false : answered));
     return isLate() ? false : answer;
   };
-  const steps = fitSteps(kernel, source, { ...settings, onIteration }, makeModel);
+  const steps = fitSteps(kernel, source, { ...settings, onIteration }, makeModel, warm);
   const threads = workers ?? (await availableThreads());
   if (threads === 0) {
     const rows = new ResidentRows(kernel, source, settings.sampleWeight);
@@ -208,42 +221,85 @@ function* fitSteps(
   source: RowSource,
   settings: FitSettings,
   makeModel: MakeModel,
+  warm?: WarmStarts,
 ): Asking<FitOutcome> {
-  const {
-    nComponents: k,
-    covarianceType: model,
-    initialization,
-    seed,
-    sampleWeight,
-    regularization,
-  } = settings;
+  const { nComponents: k, covarianceType: model, initialization, seed, sampleWeight } = settings;
   const form = formOf(model);
   const label = (feature: number): string => featureLabel(source, feature);
-  const data = yield* WholeData.of(kernel, source.rows, source.columns, model, regularization, label);
-  const estimator = new MixtureEstimator(kernel, data, model, k);
+  const { rows, columns } = source;
+  const data = yield* WholeData.of(kernel, rows, columns, model, settings.regularization, label);
+  const runs = new Runs(kernel, data, settings, makeModel, warm !== undefined);
   const startRows =
     typeof initialization === 'string' ? yield* StartRows.of(kernel, data, seed, sampleWeight) : undefined;
-  // Restarts from given parameters would all be the same run.
-  const runs = startRows ? settings.nInit : 1;
   let best: Run | undefined;
-  let done = 0;
-  const startedAt = performance.now();
-  for (let run = 0; run < runs; run++) {
-    estimator.start(
+  // Restarts from given parameters would all be the same run.
+  for (let run = 0; run < (startRows ? settings.nInit : 1) && !best?.result.stopped; run++) {
+    const start =
       typeof initialization === 'string'
         ? yield* (startRows as StartRows).start(initialization, form, k, new Random(seed, run))
-        : yield* givenStart(kernel, initialization, form, k, data),
-    );
-    const { onIteration, maxIterations, tolerance } = settings;
+        : yield* givenStart(kernel, initialization, form, k, data);
+    best = better(best, yield* runs.from(start), warm !== undefined);
+  }
+  const own = runs.done;
+  if (warm && !runs.stopped) best = yield* warmRuns(runs, warm, best as Run, kernel, data, settings);
+  return outcome(best as Run, own, rows, settings);
+}
+
+/** The better of two runs; equal ones: the first. A run that is not sound loses against one that is, where that counts. */
+function better(a: Run | undefined, b: Run, soundFirst: boolean): Run {
+  if (a === undefined) return b;
+  if (soundFirst && a.isSound !== b.isSound) return a.isSound ? a : b;
+  return b.result.logLikelihood > a.result.logLikelihood ? b : a;
+}
+
+/** The runs of one fit. */
+class Runs {
+  /** So far. */
+  done: number = 0;
+  /** By the callback, which ends the fit. */
+  stopped: boolean = false;
+  readonly #kernel: Kernel;
+  readonly #data: WholeData;
+  readonly #settings: FitSettings;
+  readonly #makeModel: MakeModel;
+  readonly #estimator: MixtureEstimator;
+  readonly #total: number;
+  readonly #thorough: boolean;
+  readonly #startedAt: number = performance.now();
+
+  /** @param thorough whether collapsed components are looked for, which may cost a pass over the rows */
+  constructor(
+    kernel: Kernel,
+    data: WholeData,
+    settings: FitSettings,
+    makeModel: MakeModel,
+    thorough: boolean,
+  ) {
+    this.#thorough = thorough;
+    const { covarianceType, nComponents, sampleWeight } = settings;
+    this.#kernel = kernel;
+    this.#data = data;
+    this.#settings = settings;
+    this.#makeModel = makeModel;
+    this.#estimator = new MixtureEstimator(kernel, data, covarianceType, nComponents);
+    this.#total = sampleWeight ? sampleWeight.reduce((sum, weight) => sum + weight, 0) : data.rows;
+  }
+
+  *from(start: Parameters, maxIterations: number = this.#settings.maxIterations): Asking<Run> {
+    const estimator = this.#estimator;
+    const { onIteration, tolerance, covarianceType: model } = this.#settings;
+    const run = this.done++;
+    estimator.start(start);
+    const startedAt = this.#startedAt;
     const result = yield* expectationMaximization(estimator, {
       maxIterations,
       tolerance,
       onIteration:
         onIteration &&
-        function* (iteration, logLikelihood, change) {
+        function* (this: Runs, iteration: number, logLikelihood: number, change: number) {
           const elapsedMs = performance.now() - startedAt;
           const progress = new IterationProgress({ run, iteration, logLikelihood, change, elapsedMs }, () =>
-            makeModel({ ...estimator.mixture.read(), model }),
+            this.#makeModel({ ...estimator.mixture.read(), model }),
           );
           try {
             const answer = onIteration(progress);
@@ -251,19 +307,60 @@ function* fitSteps(
           } finally {
             progress.end();
           }
-        },
+        }.bind(this),
     });
-    done++;
-    if (best === undefined || result.logLikelihood > best.result.logLikelihood) {
-      best = { result, parameters: estimator.mixture.read(), warnings: estimator.takeWarnings() };
-    }
-    if (result.stopped) break;
+    this.stopped ||= result.stopped;
+    const parameters = estimator.mixture.read();
+    const spurious =
+      result.iterations > 0 ? spuriousComponents(this.#kernel, parameters, this.#total) : [];
+    const isSound =
+      spurious.length === 0 &&
+      estimator.singular.length === 0 &&
+      !(this.#thorough && (yield* isCollapsed(this.#kernel, this.#data, parameters)));
+    const warnings = [...estimator.takeWarnings(), ...spurious.map(spuriousWarning)];
+    return { result, parameters, warnings, isSound };
   }
-  const { parameters, result, warnings } = best as Run;
-  const total = sampleWeight ? sampleWeight.reduce((sum, weight) => sum + weight, 0) : source.rows;
-  const spurious = result.iterations > 0 ? spuriousComponents(kernel, parameters, total) : [];
-  const all = [...warnings, ...spurious.map(spuriousWarning)];
-  return outcome({ parameters, result, warnings: all }, done, source.rows, settings);
+}
+
+/**
+ * Goes on from solutions of other cells. What is returned has at least their likelihood: where EM ends lower (regularisation) or
+ * in a solution that is not sound, the start itself, which is a mixture of this model as well, takes its place.
+ */
+function* warmRuns(
+  runs: Runs,
+  { nested, fewer }: WarmStarts,
+  own: Run,
+  kernel: Kernel,
+  data: WholeData,
+  { nComponents: k, covarianceType, maxIterations }: FitSettings,
+): Asking<Run> {
+  let best = own;
+  const keep = function* (start: Parameters, { converged }: Solution, what: string): Asking<void> {
+    const unchanged = yield* runs.from(start, 0);
+    if (better(best, unchanged, true) === best) return;
+    const note = `no better solution was found than ${what}, which is one of this model too and is returned`;
+    const result = { ...unchanged.result, converged };
+    best = { ...unchanged, result, warnings: [...unchanged.warnings, note] };
+  };
+  if (nested) {
+    const start = inForm(nested.parameters, formOf(covarianceType));
+    best = better(best, yield* runs.from(start), true);
+    yield* keep(start, nested, 'that of a covarianceType within it');
+  }
+  if (fewer) {
+    let base = fewer.parameters;
+    while (base.k + 1 < k) base = (yield* splits(kernel, data, base))[0] ?? doubled(base);
+    let promising: Run | undefined;
+    for (const start of yield* splits(kernel, data, base)) {
+      if (runs.stopped) return best;
+      promising = better(promising, yield* runs.from(start, Math.min(SHORT_RUN, maxIterations)), true);
+    }
+    if (promising && !runs.stopped) best = better(best, yield* runs.from(promising.parameters), true);
+    let same = fewer.parameters;
+    while (same.k < k) same = doubled(same);
+    yield* keep(same, fewer, 'that with fewer components');
+  }
+  return best;
 }
 
 function spuriousWarning({ component, count, flatness }: SpuriousComponent): string {
@@ -308,7 +405,7 @@ class IterationProgress implements Progress {
 }
 
 function outcome(
-  { result, parameters, warnings }: Run,
+  { result, parameters, warnings, isSound }: Run,
   runs: number,
   nSamples: number,
   settings: FitSettings,
@@ -340,5 +437,6 @@ function outcome(
       runs,
       warnings: all,
     },
+    isSound,
   };
 }

@@ -25,8 +25,8 @@ interface Job {
 }
 
 /**
- * Does one kind of job with each input. Inputs are taken from the iterator when there is a worker for them; outputs
- * arrive in any order. The first failure by the order of the inputs, in taking one or in its job, rejects, and no more
+ * Does one kind of job with each input. Inputs are taken from the iterator when there is a worker for them; `undefined` says that
+ * the next one has to wait for an output, of which one must be due. Outputs arrive in any order. The first failure by the order of the inputs, in taking one or in its job, rejects, and no more
  * inputs are taken.
  *
  * @param shared what all jobs need, sent once to each worker
@@ -36,7 +36,7 @@ interface Job {
 export async function runJobs<Name extends JobName>(
   name: Name,
   shared: Shared<Name>,
-  inputs: Iterator<Input<Name>>,
+  inputs: Iterator<Input<Name> | undefined>,
   { workers, workerScript, signal }: AsyncSettings,
   onOutput: (index: number, output: Output<Name>) => void,
 ): Promise<void> {
@@ -47,7 +47,7 @@ export async function runJobs<Name extends JobName>(
     for (let index = 0; ; index++) {
       const { value, done } = inputs.next();
       if (done) return;
-      onOutput(index, job(shared, value));
+      onOutput(index, job(shared, value as Input<Name>));
       await nextTurn();
       signal?.throwIfAborted();
     }
@@ -142,8 +142,9 @@ class JobPool {
     const index = this.#next++;
     try {
       const { value, done } = this.#inputs.next();
-      if (!done) return { index, input: value, deaths: 0 };
-      this.#exhausted = true;
+      if (value !== undefined) return { index, input: value, deaths: 0 };
+      this.#exhausted = done === true;
+      this.#next--;
     } catch (error) {
       this.#fail(index, error);
     }

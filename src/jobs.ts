@@ -5,6 +5,7 @@ import { type ErrorCode, GaussmixError, GaussmixRangeError, GaussmixTypeError } 
 import { type FitOutcome, fitRows } from './fit.ts';
 import type { FitSettings, IterationCallback } from './options.ts';
 import { type RowSource, toRowSource } from './row-source.ts';
+import type { WarmStarts } from './warm-starts.ts';
 
 /** One of many data sets. */
 export interface DataSet {
@@ -57,6 +58,7 @@ export interface SharedRows {
 /** One cell of a selection. */
 export interface Cell {
   readonly settings: Omit<FitSettings, 'sampleWeight' | 'onIteration'>;
+  readonly warm: WarmStarts | undefined;
   /** When its fit is to end, on the clock of `Date.now()`, which threads share. */
   readonly deadline: number;
 }
@@ -90,7 +92,7 @@ export function isErrorOfCell(error: unknown): error is GaussmixError {
 
 function fitCell(
   { names, shape, data, weights }: SharedRows,
-  { settings, deadline }: Cell,
+  { settings, warm, deadline }: Cell,
 ): CellOutcome | { readonly error: CellError } {
   const source = { ...toRowSource({ data, shape }), ...names };
   let late = false;
@@ -100,7 +102,7 @@ function fitCell(
     return false;
   };
   try {
-    const outcome = fitRows(source, { ...settings, sampleWeight: weights, onIteration });
+    const outcome = fitRows(source, { ...settings, sampleWeight: weights, onIteration }, undefined, warm);
     return { ...outcome, sums: sumsOf(outcome.parameters, source, weights), late };
   } catch (error) {
     if (!isErrorOfCell(error)) throw error;

@@ -136,6 +136,11 @@ export interface SelectOptions extends Omit<CommonFitOptions, 'covarianceType'> 
   readonly covarianceTypes?: readonly CovarianceType[] | undefined;
   /** What decides, default 'bic'. */
   readonly criterion?: Criterion | undefined;
+  /**
+   * Whether cells go on from the solutions of cells within them too, so that none ends below one of those; default true. false:
+   * each cell is a fit of its own.
+   */
+  readonly consistent?: boolean | undefined;
 }
 
 /** The grid of a selection, and the options that all its cells share: checked. */
@@ -143,6 +148,7 @@ export interface SelectSettings {
   readonly nComponents: readonly number[];
   readonly covarianceTypes: readonly CovarianceModel[];
   readonly criterion: Criterion;
+  readonly consistent: boolean;
   /** What each cell's fit is given besides its size and shape. */
   readonly common: Omit<CommonFitOptions, 'covarianceType'>;
 }
@@ -247,7 +253,7 @@ export function validateSelectOptions(
     'options',
     ': nComponents, a list of numbers of components, is required',
   );
-  const own = ['nComponents', 'covarianceTypes', 'criterion'];
+  const own = ['nComponents', 'covarianceTypes', 'criterion', 'consistent'];
   const shared = FIT_OPTION_NAMES.filter(
     (name) => name !== 'covarianceType' && !COUNT_NAMES.some((count) => count === name),
   );
@@ -259,6 +265,8 @@ export function validateSelectOptions(
   if (!CRITERIA.includes(criterion)) {
     throw invalid('criterion', criterion, 'string', CRITERIA.map((name) => `'${name}'`).join(', '));
   }
+  const consistent = orDefault(given.consistent, true);
+  if (typeof consistent !== 'boolean') throw invalid('consistent', consistent, 'boolean', 'true or false');
   return {
     nComponents: distinct(
       'nComponents',
@@ -276,6 +284,7 @@ export function validateSelectOptions(
             (value, name) => canonicalCovarianceType(value, name),
           ),
     criterion,
+    consistent,
     common,
   };
 }
@@ -339,6 +348,12 @@ function canonicalName(type: CovarianceType): CovarianceModel {
   if (type === 'EEE') return 'tied';
   if (type === 'VVI') return 'diag';
   return type === 'VII' ? 'spherical' : type;
+}
+
+/** Whether all covariances of one model are of another, different one: letter by letter I < E < V. */
+export function isNested(inner: CovarianceModel, outer: CovarianceModel): boolean {
+  const letters = lettersOf(outer);
+  return inner !== outer && [...lettersOf(inner)].every((letter, i) => 'IEV'.indexOf(letter) <= 'IEV'.indexOf(letters[i]));
 }
 
 /** The kernel's code of a model. */

@@ -1,36 +1,38 @@
 // The choice of the number of components and the covariance type: a mixture for each cell of a grid, and their criteria.
 // Must not fit nor compute itself: cells go through GaussianMixture, criteria.ts has the formulas.
-import { type Criteria, criteriaOf, type RowSums, sumRows } from './criteria.ts';
+import { type Criteria, criteriaOf, type RowSums, sumRows, sumsOf } from './criteria.ts';
 import { type GaussmixError, GaussmixRangeError, GaussmixTypeError } from './errors.ts';
-import type { AsyncSettings } from './fit.ts';
+import { type AsyncSettings, type FitOutcome, fitRows, fitRowsAsync } from './fit.ts';
 import { withPortableStart } from './fit-many.ts';
 import {
   ASYNC_OPTIONS,
   type AsyncOptions,
   checkAsyncOptions,
-  GaussianMixture,
+  type GaussianMixture,
   modelOf,
-  parametersOf,
   withOwnStart,
 } from './gaussian-mixture.ts';
 import { runJobs } from './job-pool.ts';
-import { type Cell, isErrorOfCell } from './jobs.ts';
+import { type Cell, isErrorOfCell, type SharedRows } from './jobs.ts';
 import { compiledModule, Kernel } from './kernel.ts';
 import type { MatrixLike } from './matrix.ts';
 import {
+  COVARIANCE_MODELS,
   type CovarianceModel,
   type Criterion,
   type FitOptions,
   type IterationCallback,
+  isNested,
   type SelectOptions,
   type SelectSettings,
   validateFitOptions,
   validateSelectOptions,
 } from './options.ts';
-import { KernelMixture } from './parameters.ts';
+import { KernelMixture, type ModelParameters } from './parameters.ts';
 import { PassingRows } from './passes.ts';
 import { type RowSource, toRowSource } from './row-source.ts';
 import { availableThreads } from './threads.ts';
+import type { Solution, WarmStarts } from './warm-starts.ts';
 
 /** A cell of the grid that was fitted. All criteria: lower is better. */
 export interface FittedCell extends Criteria {
@@ -40,6 +42,11 @@ export interface FittedCell extends Criteria {
   readonly nParameters: number;
   /** Whether the fit converged; criteria of one that did not are upper bounds of what they could be. */
   readonly converged: boolean;
+  /**
+   * A component rests on a few rows in a plane, or on rows that agree in a value: the likelihood, and with it the criteria, says more of
+   * the regularisation than of the data. Such a cell is best only where all are.
+   */
+  readonly spurious: boolean;
   readonly model: GaussianMixture;
   readonly error?: undefined;
 }
@@ -55,12 +62,13 @@ export interface FailedCell {
   readonly aic?: undefined;
   readonly icl?: undefined;
   readonly converged?: undefined;
+  readonly spurious?: undefined;
   readonly model?: undefined;
 }
 
 /** What came of a selection. */
 export interface Selection {
-  /** The model of the cell with the lowest criterion; among equals the one with fewer parameters, then the first. */
+  /** The model of the cell with the lowest criterion, spurious ones last; among equals that with fewer parameters, then the first. */
   readonly best: GaussianMixture;
   /** One row per cell, number by number, within a number type by type, each in the order given. */
   readonly table: readonly (FittedCell | FailedCell)[];
@@ -73,7 +81,7 @@ export interface SelectionProgress {
   /** Cells done, this one included. */
   readonly done: number;
   readonly total: number;
-  /** The cell that is done: in the order of the table, but from `selectModelAsync` in any order. */
+  /** The cell that is done: smaller ones and models within others first, but from `selectModelAsync` in any order. */
   readonly cell: FittedCell | FailedCell;
   /** The best cell so far; undefined while none could be fitted. */
   readonly best: FittedCell | undefined;
@@ -89,8 +97,12 @@ export interface SelectionCallbacks {
 
 /**
  * Fits a mixture for every number of components and every covariance type, and gives the one with the lowest criterion
- * and the table of all: Schwarz's criterion by default (Fraley and Raftery 2002 for mixtures). Each cell is the fit that
- * `GaussianMixture.fit` gives with the same options, bit for bit.
+ * and the table of all: Schwarz's criterion by default (Fraley and Raftery 2002 for mixtures).
+ *
+ * Each cell is the best of the fit that `GaussianMixture.fit` gives with the same options, and of EM from the solutions of cells within
+ * it: of the best model within its own (VVI in VVV, say), and of the next smaller number of components, with one of them split. So no
+ * cell has a lower likelihood than one within it; `consistent: false` leaves each cell on its own. Solutions that are spurious do not
+ * displace others.
  *
  * A cell that cannot be fitted (more components than rows, say) costs only itself: its row has `error`, and no model.
  * With `sampleWeight` the criteria count a row of weight 2 as two rows.
@@ -114,11 +126,12 @@ export interface SelectionCallbacks {
 export function selectModel(data: MatrixLike, options: SelectOptions & SelectionCallbacks): Selection {
   const source = toRowSource(data);
   const grid = new Grid(validateSelectOptions(options, source.rows, ['onProgress']), options.onProgress);
-  const { sampleWeight } = grid.settings.common;
-  for (const { index, options: fit } of grid.cells()) {
+  const makeModel = (soFar: ModelParameters): GaussianMixture => modelOf(soFar, undefined, source);
+  for (const { index, options: fit, warm } of grid.inTurn()) {
     try {
-      const model = GaussianMixture.fit(data, fit);
-      grid.add(index, model, model.criteria(data, { sampleWeight }));
+      const settings = validateFitOptions(withOwnStart(fit), source.rows);
+      const outcome = fitRows(source, settings, makeModel, warm);
+      grid.add(index, outcome, sumsOf(outcome.parameters, source, settings.sampleWeight), source);
     } catch (error) {
       grid.fail(index, error);
     }
@@ -156,7 +169,7 @@ export async function selectModelAsync(
   const isSmall = source.rows * source.columns <= MOST_SHARED;
   if (threads > 0 && isSmall && options.onIteration === undefined) {
     await fitCells(grid, source, { ...where, workers: Math.min(threads, grid.total) });
-  } else await fitInTurn(grid, data, source, where);
+  } else await fitInTurn(grid, source, where);
   return grid.selection();
 }
 
@@ -169,12 +182,17 @@ async function fitCells(grid: Grid, source: RowSource, where: AsyncSettings): Pr
   const given = grid.settings.common.sampleWeight;
   const weights = given && Float64Array.from(given);
   const cells: number[] = [];
-  function* inputs(): Generator<Cell> {
-    for (const { index, options } of grid.cells()) {
+  function* inputs(): Generator<Cell | undefined> {
+    for (const next of grid.cells()) {
+      if (next === undefined) {
+        yield undefined;
+        continue;
+      }
+      const { index, options, warm } = next;
       let cell: Cell;
       try {
         const { onIteration: _, sampleWeight: __, ...settings } = validateFitOptions(portable(options), rows);
-        cell = { settings, deadline: grid.deadline };
+        cell = { settings, warm, deadline: grid.deadline };
       } catch (error) {
         grid.fail(index, error);
         continue;
@@ -195,10 +213,8 @@ async function fitCells(grid: Grid, source: RowSource, where: AsyncSettings): Pr
         grid.fail(cells[input], new Failure(code, message));
         return;
       }
-      const { parameters, record, sums, late } = outcome;
-      if (late) grid.stop();
-      const model = modelOf(parameters, record, names);
-      grid.add(cells[input], model, criteriaOf(sums, model.nParameters));
+      if (outcome.late) grid.stop();
+      grid.add(cells[input], outcome, outcome.sums, names);
     },
   );
 }
@@ -208,25 +224,18 @@ function portable(options: FitOptions): FitOptions {
 }
 
 /** One cell after the other, each as `fitAsync`. */
-async function fitInTurn(
-  grid: Grid,
-  data: MatrixLike,
-  source: RowSource,
-  { signal, workers, workerScript }: AsyncSettings,
-): Promise<void> {
-  const given = grid.settings.common.sampleWeight;
-  const weights = given && Float64Array.from(given);
+async function fitInTurn(grid: Grid, source: RowSource, where: AsyncSettings): Promise<void> {
   const kernel = new Kernel(compiledModule());
-  for (const { index, options } of grid.cells()) {
+  const makeModel = (soFar: ModelParameters): GaussianMixture => modelOf(soFar, undefined, source);
+  for (const { index, options, warm } of grid.inTurn()) {
     try {
-      const model = await GaussianMixture.fitAsync(data, {
-        ...options,
-        ...(signal && { signal }),
-        ...(workers !== undefined && { workers }),
-        ...(workerScript !== undefined && { workerScript }),
-      });
-      const sums = await sumsInTurns(kernel, model, source, weights, () => signal?.throwIfAborted());
-      grid.add(index, model, criteriaOf(sums, model.nParameters));
+      const settings = validateFitOptions(withOwnStart(options), source.rows);
+      const alone = { ...where, timeLimitMs: undefined };
+      const outcome = await fitRowsAsync(source, settings, makeModel, alone, warm);
+      const sums = await sumsInTurns(kernel, outcome.parameters, source, settings.sampleWeight, () =>
+        where.signal?.throwIfAborted(),
+      );
+      grid.add(index, outcome, sums, source);
     } catch (error) {
       grid.fail(index, error);
     }
@@ -239,12 +248,11 @@ const TURN_MS = 8;
 /** {@link sumRows} with turns for the host; an instance of the kernel that nothing else uses meanwhile. */
 async function sumsInTurns(
   kernel: Kernel,
-  model: GaussianMixture,
+  parameters: ModelParameters,
   source: RowSource,
   weights: Float64Array | undefined,
   checkAbort: () => void,
 ): Promise<RowSums> {
-  const parameters = parametersOf(model);
   const mark = kernel.mark();
   try {
     const mixture = new KernelMixture(kernel, parameters.form, parameters.k, parameters.d);
@@ -264,6 +272,13 @@ async function sumsInTurns(
   }
 }
 
+/** A cell to be fitted. */
+interface Task {
+  readonly index: number;
+  readonly options: FitOptions;
+  readonly warm: WarmStarts | undefined;
+}
+
 /** The cells, what came of those done, and whether to go on. Whoever fits them reports here, in any order. */
 class Grid {
   readonly settings: SelectSettings;
@@ -275,6 +290,7 @@ class Grid {
   readonly #startedAt: number = performance.now();
   /** By the number of the cell. */
   readonly #rows: (FittedCell | FailedCell)[] = [];
+  readonly #solutions: (FitOutcome | undefined)[] = [];
   #done: number = 0;
   #stopped: boolean = false;
 
@@ -292,18 +308,66 @@ class Grid {
     this.#onProgress = onProgress;
   }
 
-  /** The options of each cell's fit, in the order of the table, until the selection is stopped. */
-  *cells(): Generator<{ readonly index: number; readonly options: FitOptions }, void, void> {
-    const { common } = this.settings;
+  /**
+   * The cells, each after those within it, until the selection is stopped; undefined while the next one waits for cells that were
+   * handed out.
+   */
+  *cells(): Generator<Task | undefined, void, void> {
+    const { common, consistent } = this.settings;
     const onIteration: IterationCallback = (progress) => {
       if (common.onIteration?.(progress) !== false && Date.now() < this.deadline) return;
       this.stop();
       return false;
     };
-    for (let index = 0; index < this.total; index++) {
-      yield { index, options: { ...common, ...this.place(index), onIteration } };
+    const waiting = consistent ? this.#byInclusion() : Array.from({ length: this.total }, (_, index) => index);
+    while (waiting.length > 0) {
+      const at = waiting.findIndex((index) => !consistent || this.#within(index).every((cell) => this.#rows[cell]));
+      if (at < 0) yield undefined;
+      else {
+        const [index] = waiting.splice(at, 1);
+        const warm = consistent ? this.#warmStarts(index) : undefined;
+        yield { index, options: { ...common, ...this.place(index), onIteration }, warm };
+      }
       if (this.#stopped || Date.now() >= this.deadline) return;
     }
+  }
+
+  /** {@link cells} for those who end each before they take the next. */
+  *inTurn(): Generator<Task, void, void> {
+    for (const task of this.cells()) if (task) yield task;
+  }
+
+  /** Cells by number of components, those of models within others first: as the kernel counts models. */
+  #byInclusion(): number[] {
+    const rank = (index: number): number => {
+      const { nComponents, covarianceType } = this.place(index);
+      return nComponents * COVARIANCE_MODELS.length + COVARIANCE_MODELS.indexOf(covarianceType);
+    };
+    return Array.from({ length: this.total }, (_, index) => index).sort((a, b) => rank(a) - rank(b));
+  }
+
+  /** Cells of models within this one and of as many components; last, where there is one, that of the next smaller number. */
+  #within(index: number): number[] {
+    const { nComponents, covarianceTypes } = this.settings;
+    const { nComponents: size, covarianceType } = this.place(index);
+    const types = covarianceTypes.length;
+    const first = index - (index % types);
+    const nested = covarianceTypes.flatMap((type, i) => (isNested(type, covarianceType) ? [first + i] : []));
+    const smaller = nComponents.filter((other) => other < size).reduce((a, b) => Math.max(a, b), 0);
+    if (smaller === 0) return nested;
+    return [...nested, nComponents.indexOf(smaller) * types + (index % types)];
+  }
+
+  #warmStarts(index: number): WarmStarts {
+    const size = this.place(index).nComponents;
+    const found = this.#within(index).flatMap((cell) => this.#solutions[cell] ?? []);
+    const solution = (outcome: FitOutcome | undefined): Solution | undefined =>
+      outcome && { parameters: outcome.parameters, converged: outcome.record.converged };
+    const nested = found.filter(({ parameters }) => parameters.k === size);
+    const [best] = nested.sort(
+      (a, b) => Number(b.isSound) - Number(a.isSound) || b.record.logLikelihood - a.record.logLikelihood,
+    );
+    return { nested: solution(best), fewer: solution(found.find(({ parameters }) => parameters.k < size)) };
   }
 
   /** No more cells: the one that just ended was ended early. */
@@ -311,10 +375,14 @@ class Grid {
     this.#stopped = true;
   }
 
-  add(index: number, model: GaussianMixture, criteria: Criteria): void {
+  add(index: number, outcome: FitOutcome, sums: RowSums, names: SharedRows['names']): void {
+    const { parameters, record, isSound } = outcome;
+    const model = modelOf(parameters, record, names);
     const { nParameters } = model;
-    const converged = model.fitted?.converged ?? false;
-    this.#take(index, { ...this.place(index), nParameters, ...criteria, converged, model });
+    const { converged } = record;
+    this.#solutions[index] = outcome;
+    const criteria = criteriaOf(sums, nParameters);
+    this.#take(index, { ...this.place(index), nParameters, ...criteria, converged, spurious: !isSound, model });
   }
 
   /** Keeps the error if it is the cell's own. @throws any other */
@@ -371,5 +439,6 @@ class Grid {
 }
 
 function isBetter(a: FittedCell, b: FittedCell, criterion: Criterion): boolean {
+  if (a.spurious !== b.spurious) return b.spurious;
   return a[criterion] < b[criterion] || (a[criterion] === b[criterion] && a.nParameters < b.nParameters);
 }
