@@ -79,7 +79,10 @@ export function fitRows(
   const narrow = form === 'diag' || form === 'spherical';
   const mixtureDoubles = 8 * k * columns * (narrow ? 4 : columns + 4);
   return withKernel(8 * (dataDoubles + startDoubles + mixtureDoubles), (kernel) =>
-    runOn(new ResidentRows(kernel, source, sampleWeight), fitSteps(kernel, source, settings, makeModel, warm)),
+    runOn(
+      new ResidentRows(kernel, source, sampleWeight),
+      fitSteps(kernel, source, settings, makeModel, warm),
+    ),
   );
 }
 
@@ -311,8 +314,7 @@ class Runs {
     });
     this.stopped ||= result.stopped;
     const parameters = estimator.mixture.read();
-    const spurious =
-      result.iterations > 0 ? spuriousComponents(this.#kernel, parameters, this.#total) : [];
+    const spurious = result.iterations > 0 ? spuriousComponents(this.#kernel, parameters, this.#total) : [];
     const isSound =
       spurious.length === 0 &&
       estimator.singular.length === 0 &&

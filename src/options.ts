@@ -353,7 +353,10 @@ function canonicalName(type: CovarianceType): CovarianceModel {
 /** Whether all covariances of one model are of another, different one: letter by letter I < E < V. */
 export function isNested(inner: CovarianceModel, outer: CovarianceModel): boolean {
   const letters = lettersOf(outer);
-  return inner !== outer && [...lettersOf(inner)].every((letter, i) => 'IEV'.indexOf(letter) <= 'IEV'.indexOf(letters[i]));
+  return (
+    inner !== outer &&
+    [...lettersOf(inner)].every((letter, i) => 'IEV'.indexOf(letter) <= 'IEV'.indexOf(letters[i]))
+  );
 }
 
 /** The kernel's code of a model. */

@@ -319,9 +319,13 @@ class Grid {
       this.stop();
       return false;
     };
-    const waiting = consistent ? this.#byInclusion() : Array.from({ length: this.total }, (_, index) => index);
+    const waiting = consistent
+      ? this.#byInclusion()
+      : Array.from({ length: this.total }, (_, index) => index);
     while (waiting.length > 0) {
-      const at = waiting.findIndex((index) => !consistent || this.#within(index).every((cell) => this.#rows[cell]));
+      const at = waiting.findIndex(
+        (index) => !consistent || this.#within(index).every((cell) => this.#rows[cell]),
+      );
       if (at < 0) yield undefined;
       else {
         const [index] = waiting.splice(at, 1);
@@ -382,7 +386,14 @@ class Grid {
     const { converged } = record;
     this.#solutions[index] = outcome;
     const criteria = criteriaOf(sums, nParameters);
-    this.#take(index, { ...this.place(index), nParameters, ...criteria, converged, spurious: !isSound, model });
+    this.#take(index, {
+      ...this.place(index),
+      nParameters,
+      ...criteria,
+      converged,
+      spurious: !isSound,
+      model,
+    });
   }
 
   /** Keeps the error if it is the cell's own. @throws any other */

@@ -59,7 +59,9 @@ export function* splits(kernel: Kernel, data: WholeData, p: Parameters): Asking<
   return order
     .filter((component) => spread[component] > 0)
     .slice(0, MOST_SPLITS)
-    .map((component) => inFormOf(p.form, splitAlong(twice(wide, component), component, axes[component].axis)));
+    .map((component) =>
+      inFormOf(p.form, splitAlong(twice(wide, component), component, axes[component].axis)),
+    );
 }
 
 /** As {@link inForm}, to a narrower form. */
