@@ -27,6 +27,7 @@ export {
   accumulateResponsibilities as gmm_accumulate_responsibilities,
   eStep as gmm_e_step,
 } from './em';
+export { mergeTree as gmm_hierarchy } from './hierarchy';
 export {
   assign as gmm_kmeans_assign,
   nearestDistances as gmm_kmeans_distances,

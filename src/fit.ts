@@ -4,6 +4,7 @@ import { expectationMaximization, type LoopResult } from './em.ts';
 import { GaussmixError, GaussmixRangeError } from './errors.ts';
 import { MixtureEstimator, WholeData } from './estimator.ts';
 import type { AbortSignalLike, GaussianMixture } from './gaussian-mixture.ts';
+import { treeRows } from './hierarchy.ts';
 import { givenStart, StartRows, startRowCount } from './initialization.ts';
 import { BLOCK, compiledModule, Kernel, withKernel } from './kernel.ts';
 import { type AsyncIterationCallback, type FitSettings, formOf, type Progress } from './options.ts';
@@ -232,14 +233,23 @@ function* fitSteps(
   const { rows, columns } = source;
   const data = yield* WholeData.of(kernel, rows, columns, model, settings.regularization, label);
   const runs = new Runs(kernel, data, settings, makeModel, warm !== undefined);
+  const isTree = initialization === 'hierarchical';
+  const startCount = isTree ? treeRows(rows, k, columns) : undefined;
   const startRows =
-    typeof initialization === 'string' ? yield* StartRows.of(kernel, data, seed, sampleWeight) : undefined;
+    typeof initialization === 'string'
+      ? yield* StartRows.of(kernel, data, seed, sampleWeight, startCount)
+      : undefined;
   let best: Run | undefined;
   // Restarts from given parameters would all be the same run.
   for (let run = 0; run < (startRows ? settings.nInit : 1) && !best?.result.stopped; run++) {
     const start =
       typeof initialization === 'string'
-        ? yield* (startRows as StartRows).start(initialization, form, k, new Random(seed, run))
+        ? yield* (startRows as StartRows).start(
+            isTree && run > 0 ? 'kmeans' : initialization,
+            form,
+            k,
+            new Random(seed, run),
+          )
         : yield* givenStart(kernel, initialization, form, k, data);
     best = better(best, yield* runs.from(start), warm !== undefined);
   }

@@ -2,6 +2,7 @@
 // Must not iterate EM. Data-driven starts see at most 65,536 rows, chosen by a seeded hash of the row number.
 import { GaussmixRangeError } from './errors.ts';
 import type { WholeData } from './estimator.ts';
+import { hierarchicalLabels } from './hierarchy.ts';
 import { BLOCK, type Kernel } from './kernel.ts';
 import type { CovarianceForm, InitializationMethod, Start } from './options.ts';
 import {
@@ -114,8 +115,13 @@ export class StartRows {
   }
 
   /** Chooses the rows, fetches and standardises them. */
-  static *of(kernel: Kernel, data: WholeData, seed: number, weights?: Float64Array): Asking<StartRows> {
-    const count = startRowCount(data.rows, data.mean.length);
+  static *of(
+    kernel: Kernel,
+    data: WholeData,
+    seed: number,
+    weights?: Float64Array,
+    count: number = startRowCount(data.rows, data.mean.length),
+  ): Asking<StartRows> {
     const numbers = yield* chooseRows(data.rows, count, seed, weights);
     const start = new StartRows(kernel, data, numbers, weights);
     yield* start.#standardise();
@@ -154,8 +160,11 @@ export class StartRows {
       kernel.view(centres, k * d).fill(0);
       responsibilities = (_first, count, target) => randomResponsibilities(count, k, random, target);
     } else {
-      yield* this.#seed(centres, k, random);
-      yield* this.#lloyd(centres, k, name === 'kmeans' ? LLOYD_ITERATIONS : 1);
+      if (name === 'hierarchical') this.#cutTree(centres, k);
+      else {
+        yield* this.#seed(centres, k, random);
+        yield* this.#lloyd(centres, k, name === 'kmeans' ? LLOYD_ITERATIONS : 1);
+      }
       responsibilities = (first, count, target) => {
         target.fill(0);
         const labels = kernel.i32.subarray(this.#labels / 4 + first, this.#labels / 4 + first + count);
@@ -220,6 +229,34 @@ export class StartRows {
       this.#copyRow(bestRow, centre);
       [current, best] = [best, current];
       potential = bestPotential;
+    }
+  }
+
+  /** Labels from the tree of the rows of positive weight, which it leaves with the centre of each cluster's first row. */
+  #cutTree(centres: number, k: number): void {
+    const kernel = this.#kernel;
+    const d = this.#data.mean.length;
+    const all = this.#weights === 0 ? new Float64Array(this.#n).fill(1) : kernel.copy(this.#weights, this.#n);
+    const used = Array.from(all.keys()).filter((row) => all[row] > 0);
+    const rows = new Float64Array(used.length * d);
+    const mark = kernel.mark();
+    const one = kernel.allocate(d);
+    for (const [i, row] of used.entries()) {
+      this.#copyRow(row, one);
+      rows.set(kernel.view(one, d), i * d);
+    }
+    const labels = hierarchicalLabels(
+      kernel,
+      rows,
+      all.filter((weight) => weight > 0),
+      d,
+      k,
+    );
+    kernel.release(mark);
+    kernel.i32.fill(0, this.#labels / 4, this.#labels / 4 + this.#n);
+    for (const [i, row] of used.entries()) kernel.i32[this.#labels / 4 + row] = labels[i];
+    for (let component = 0; component < k; component++) {
+      this.#copyRow(used[labels.indexOf(component)], centres + component * d * 8);
     }
   }
 

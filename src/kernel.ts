@@ -119,6 +119,15 @@ export interface KernelExports {
   ): number;
   gmm_eigen(matrix: number, values: number, vectors: number, d: number): number;
   gmm_merge(target: number, source: number, count: number): void;
+  gmm_hierarchy(
+    rows: number,
+    weights: number,
+    n: number,
+    d: number,
+    model: number,
+    merges: number,
+    workspace: number,
+  ): void;
   gmm_kmeans_distances(
     panels: number,
     weights: number,

@@ -29,7 +29,7 @@ export type CovarianceModel = Exclude<CovarianceType, 'VII' | 'VVI' | 'EEE' | 'V
 export type CovarianceForm = 'full' | 'tied' | 'diag' | 'spherical';
 
 /** The ways to find a start in the data. */
-export type InitializationMethod = 'kmeans' | 'k-means++' | 'random' | 'random-from-data';
+export type InitializationMethod = 'kmeans' | 'k-means++' | 'random' | 'random-from-data' | 'hierarchical';
 
 /** Parameters to start from: K components, D features. A GaussianMixture is one too (a warm start). */
 export interface Start {
@@ -84,7 +84,8 @@ export interface CommonFitOptions extends DataOptions {
   readonly covarianceType?: CovarianceType | undefined;
   /**
    * Where to start, default 'kmeans'. 'kmeans': clusters of k-means; 'k-means++': its seeding alone; 'random': random
-   * responsibilities; 'random-from-data': random rows as means. Or given parameters, see {@link Start}.
+   * responsibilities; 'random-from-data': random rows as means; 'hierarchical': clusters of a model-based agglomerative tree, the same
+   * for every seed up to 2,000 rows (fewer features than 5), and k-means for restarts. Or given parameters, see {@link Start}.
    */
   readonly initialization?: InitializationMethod | Start | undefined;
   /** Restarts, an integer >= 1, default 1; the one with the best final log-likelihood is returned. */
@@ -196,7 +197,7 @@ export const COVARIANCE_MODELS: readonly CovarianceModel[] = MCLUST_NAMES.map((n
 
 const CRITERIA: readonly Criterion[] = ['bic', 'aic', 'icl'];
 
-const METHODS: readonly unknown[] = ['kmeans', 'k-means++', 'random', 'random-from-data'];
+const METHODS: readonly unknown[] = ['kmeans', 'k-means++', 'random', 'random-from-data', 'hierarchical'];
 
 /** Sample weights beyond this are refused, as data values are: sums of their products would overflow. */
 const LARGEST_WEIGHT = 1e150;

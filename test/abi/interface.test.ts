@@ -30,7 +30,7 @@ describe('the module', () => {
     });
   });
 
-  it('exports its version as an immutable i32 global: 1.1', () => {
+  it('exports its version as an immutable i32 global: 1.2', () => {
     expect(face.exports.get('gmm_abi_version')).toEqual({ kind: 'global', type: 'i32', mutable: false });
     const version = instantiate().gmm_abi_version;
     expect(version).toBeInstanceOf(WebAssembly.Global);
