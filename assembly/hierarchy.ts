@@ -43,14 +43,10 @@ export function mergeTree(
   for (let i = 1; i < n; i++)
     findNearest(i, counts, costs, partners, owns, means, scatters, d, model, scratch);
   for (let step = 1; step < n; step++) {
-    let b = 0;
-    let least = Infinity;
-    for (let i = 1; i < n; i++) {
-      const at = (<usize>i) << 3;
-      if (load<f64>(counts + at) > 0 && load<f64>(costs + at) < least) {
-        least = load<f64>(costs + at);
-        b = i;
-      }
+    let b = cheapest(n, counts, costs);
+    // A cost whose partner has changed is a lower bound until it is asked for.
+    for (; load<i32>(partners + ((<usize>b) << 3)) < 0; b = cheapest(n, counts, costs)) {
+      findNearest(b, counts, costs, partners, owns, means, scatters, d, model, scratch);
     }
     const a = load<i32>(partners + ((<usize>b) << 3));
     store<i32>(mergesPtr, a);
@@ -63,17 +59,28 @@ export function mergeTree(
       const at = (<usize>i) << 3;
       if (!(load<f64>(counts + at) > 0)) continue;
       const partner = load<i32>(partners + at);
-      if (partner == a || partner == b) {
-        findNearest(i, counts, costs, partners, owns, means, scatters, d, model, scratch);
-        continue;
-      }
       const cost = joinCost(a, i, counts, owns, means, scatters, d, model, scratch);
-      if (cost < load<f64>(costs + at) || (cost == load<f64>(costs + at) && a < partner)) {
+      const before = load<f64>(costs + at);
+      if (cost < before || (cost == before && a <= partner)) {
         store<f64>(costs + at, cost);
         store<i32>(partners + at, a);
-      }
+      } else if (partner == a || partner == b) store<i32>(partners + at, -1);
     }
   }
+}
+
+/** The cluster with the lowest cost, or lower bound of it; the first among equals. */
+function cheapest(n: i32, counts: usize, costs: usize): i32 {
+  let found = 0;
+  let least = Infinity;
+  for (let i = 1; i < n; i++) {
+    const at = (<usize>i) << 3;
+    if (load<f64>(counts + at) > 0 && load<f64>(costs + at) < least) {
+      least = load<f64>(costs + at);
+      found = i;
+    }
+  }
+  return found;
 }
 
 /** The cheapest partner of cluster i among those of lower rows; cost Infinity when there is none. */

@@ -7,7 +7,13 @@ import type { AbortSignalLike, GaussianMixture } from './gaussian-mixture.ts';
 import { treeRows } from './hierarchy.ts';
 import { givenStart, StartRows, startRowCount } from './initialization.ts';
 import { BLOCK, compiledModule, Kernel, withKernel } from './kernel.ts';
-import { type AsyncIterationCallback, type FitSettings, formOf, type Progress } from './options.ts';
+import {
+  type AsyncIterationCallback,
+  type FitSettings,
+  formOf,
+  type InitializationMethod,
+  type Progress,
+} from './options.ts';
 import type { ModelParameters, Parameters } from './parameters.ts';
 import { type Asking, answerFrom, ResidentRows, type RowQuestion, runOn, wait } from './passes.ts';
 import { WorkerPool } from './pool.ts';
@@ -49,7 +55,7 @@ interface Run {
   readonly isSound: boolean;
 }
 
-/** Iterations after which the ways to split a component are compared (Biernacki, Celeux and Govaert 2003). */
+/** Iterations after which starts are compared (Biernacki, Celeux and Govaert 2003). */
 const SHORT_RUN = 8;
 
 /** Makes what a callback sees of the mixture so far. */
@@ -234,26 +240,35 @@ function* fitSteps(
   const data = yield* WholeData.of(kernel, rows, columns, model, settings.regularization, label);
   const runs = new Runs(kernel, data, settings, makeModel, warm !== undefined);
   const isTree = initialization === 'hierarchical';
-  const startCount = isTree ? treeRows(rows, k, columns) : undefined;
+  const startCount = isTree ? treeRows(rows, k) : undefined;
   const startRows =
     typeof initialization === 'string'
       ? yield* StartRows.of(kernel, data, seed, sampleWeight, startCount)
       : undefined;
+  const { nInit, shortRuns, maxIterations } = settings;
   let best: Run | undefined;
+  let own = 0;
   // Restarts from given parameters would all be the same run.
-  for (let run = 0; run < (startRows ? settings.nInit : 1) && !best?.result.stopped; run++) {
-    const start =
-      typeof initialization === 'string'
-        ? yield* (startRows as StartRows).start(
-            isTree && run > 0 ? 'kmeans' : initialization,
-            form,
-            k,
-            new Random(seed, run),
-          )
-        : yield* givenStart(kernel, initialization, form, k, data);
-    best = better(best, yield* runs.from(start), warm !== undefined);
+  for (; own < (startRows ? nInit : 1) && !runs.stopped; own++) {
+    let start: Parameters | undefined;
+    if (typeof initialization !== 'string') start = yield* givenStart(kernel, initialization, form, k, data);
+    let promising: Run | undefined;
+    for (let short = 0; short < shortRuns && startRows && !runs.stopped; short++) {
+      const number = own * shortRuns + short;
+      const method = isTree && number > 0 ? 'kmeans' : (initialization as InitializationMethod);
+      start = yield* startRows.start(method, form, k, new Random(seed, number));
+      if (shortRuns === 1) break;
+      promising = better(promising, yield* runs.from(start, Math.min(SHORT_RUN, maxIterations)), false);
+    }
+    // Stopped in a short run: what it has is all there is.
+    if (promising && runs.stopped) best ??= promising;
+    else
+      best = better(
+        best,
+        yield* runs.from(promising?.parameters ?? (start as Parameters)),
+        warm !== undefined,
+      );
   }
-  const own = runs.done;
   if (warm && !runs.stopped) best = yield* warmRuns(runs, warm, best as Run, kernel, data, settings);
   return outcome(best as Run, own, rows, settings);
 }
@@ -435,8 +450,8 @@ function outcome(
       `not converged after ${iterations} iterations (maxIterations): raise maxIterations or tolerance (${settings.tolerance})`,
     );
   }
-  if (typeof settings.initialization !== 'string' && settings.nInit > 1) {
-    all.push('nInit has no effect with a given start: every run would be the same');
+  if (typeof settings.initialization !== 'string' && settings.nInit * settings.shortRuns > 1) {
+    all.push('nInit and shortRuns have no effect with a given start: every run would be the same');
   }
   return {
     parameters: { ...parameters, model: settings.covarianceType },

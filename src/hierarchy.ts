@@ -2,17 +2,14 @@
 // Must not know about mixtures: rows come standardised, labels go.
 import type { Kernel } from './kernel.ts';
 
-/** Most rows in a tree: its time grows with their square. */
-const MOST_ROWS = 2000;
+/** Most rows in a tree: its time grows with their square, to some tenths of a second. */
+const MOST_ROWS = 1000;
 /** Most features at which joins are compared by determinants, which cost D^3 each, and not by sums of squares. */
 const MOST_FEATURES = 8;
-/** Twice the rows have four times the pairs: rows that take as long with determinants as 2,000 of 4 features. */
-const PAIR_WORK = MOST_ROWS * MOST_ROWS * 4 ** 3;
 
 /** Rows that a tree of N rows for K clusters is made of. */
-export function treeRows(rows: number, k: number, d: number): number {
-  const most = d > MOST_FEATURES ? MOST_ROWS : Math.min(MOST_ROWS, Math.floor(Math.sqrt(PAIR_WORK / d ** 3)));
-  return Math.min(rows, Math.max(most, k));
+export function treeRows(rows: number, k: number): number {
+  return Math.min(rows, Math.max(MOST_ROWS, k));
 }
 
 /** The last tree: cells of a selection, and restarts, ask for the same one again. */

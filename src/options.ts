@@ -84,12 +84,17 @@ export interface CommonFitOptions extends DataOptions {
   readonly covarianceType?: CovarianceType | undefined;
   /**
    * Where to start, default 'kmeans'. 'kmeans': clusters of k-means; 'k-means++': its seeding alone; 'random': random
-   * responsibilities; 'random-from-data': random rows as means; 'hierarchical': clusters of a model-based agglomerative tree, the same
-   * for every seed up to 2,000 rows (fewer features than 5), and k-means for restarts. Or given parameters, see {@link Start}.
+   * responsibilities; 'random-from-data': random rows as means; 'hierarchical': clusters of a model-based agglomerative tree of
+   * at most 1,000 rows (restarts: k-means of these). Or given parameters, see {@link Start}.
    */
   readonly initialization?: InitializationMethod | Start | undefined;
   /** Restarts, an integer >= 1, default 1; the one with the best final log-likelihood is returned. */
   readonly nInit?: number | undefined;
+  /**
+   * Starts that each run chooses from, an integer >= 1, default 1: the one with the best log-likelihood after 8 iterations goes on
+   * (Biernacki, Celeux and Govaert 2003). Cheap restarts, for 'random' and 'random-from-data' above all.
+   */
+  readonly shortRuns?: number | undefined;
   /** Most iterations of a run, an integer >= 0, default 500; 0 returns the start. Reaching it is no error. */
   readonly maxIterations?: number | undefined;
   /** A run has converged when its mean log-likelihood per sample (nats) changed by less; finite, >= 0, default 1e-5. */
@@ -166,6 +171,7 @@ export interface FitSettings {
   readonly covarianceType: CovarianceModel;
   readonly initialization: InitializationMethod | Start;
   readonly nInit: number;
+  readonly shortRuns: number;
   readonly maxIterations: number;
   readonly tolerance: number;
   readonly regularization: number | 'auto';
@@ -183,6 +189,7 @@ const FIT_OPTION_NAMES: readonly string[] = [
   'covarianceType',
   'initialization',
   'nInit',
+  'shortRuns',
   'maxIterations',
   'tolerance',
   'regularization',
@@ -225,6 +232,7 @@ export function validateFitOptions(
     covarianceType: canonicalCovarianceType(orDefault(given.covarianceType, 'full')),
     initialization: checkInitialization(orDefault(given.initialization, 'kmeans')),
     nInit: integer('nInit', orDefault(given.nInit, 1), 1),
+    shortRuns: integer('shortRuns', orDefault(given.shortRuns, 1), 1),
     maxIterations: integer('maxIterations', orDefault(given.maxIterations, 500), 0),
     tolerance: nonNegative('tolerance', orDefault(given.tolerance, 1e-5)),
     regularization: checkRegularization(orDefault(given.regularization, 'auto')),
