@@ -19,10 +19,9 @@ import { type Asking, answerFrom, ResidentRows, type RowQuestion, runOn, wait } 
 import { WorkerPool } from './pool.ts';
 import { Random } from './random.ts';
 import type { RowSource } from './row-source.ts';
-import { isCollapsed, type SpuriousComponent, spuriousComponents } from './spurious.ts';
+import { type SpuriousComponent, spuriousComponents } from './spurious.ts';
 import { availableThreads } from './threads.ts';
 import { featureLabel } from './value-rules.ts';
-import { doubled, inForm, type Solution, splits, type WarmStarts } from './warm-starts.ts';
 
 /** How a fit went. Log-likelihoods are means per sample in nats, weighted when there are sample weights. */
 export interface Fitted {
@@ -48,7 +47,8 @@ export interface FitOutcome {
   readonly isSound: boolean;
 }
 
-interface Run {
+/** One run of EM. */
+export interface Run {
   readonly result: LoopResult;
   readonly parameters: Parameters;
   readonly warnings: readonly string[];
@@ -56,7 +56,15 @@ interface Run {
 }
 
 /** Iterations after which starts are compared (Biernacki, Celeux and Govaert 2003). */
-const SHORT_RUN = 8;
+export const SHORT_RUN = 8;
+
+/** What a fit does after its own runs. Given from outside, so that programs that only fit do not carry it. */
+export interface Continuation {
+  /** Whether the likelihood of a run says something of the data. */
+  isSound(kernel: Kernel, data: WholeData, parameters: Parameters): Asking<boolean>;
+  /** Further runs; gives the best of all. */
+  best(runs: Runs, own: Run, kernel: Kernel, data: WholeData, settings: FitSettings): Asking<Run>;
+}
 
 /** Makes what a callback sees of the mixture so far. */
 type MakeModel = (parameters: ModelParameters) => GaussianMixture;
@@ -68,14 +76,14 @@ function unwatched(): never {
 
 /**
  * Fits a mixture to the rows of a source.
- * @param warm solutions that it must not end below: it goes on from them too
+ * @param more what to do after its own runs
  * @throws GaussmixError for data that cannot be fitted
  */
 export function fitRows(
   source: RowSource,
   settings: FitSettings,
   makeModel: MakeModel = unwatched,
-  warm?: WarmStarts,
+  more?: Continuation,
 ): FitOutcome {
   const { rows, columns } = source;
   const { nComponents: k, sampleWeight } = settings;
@@ -88,7 +96,7 @@ export function fitRows(
   return withKernel(8 * (dataDoubles + startDoubles + mixtureDoubles), (kernel) =>
     runOn(
       new ResidentRows(kernel, source, sampleWeight),
-      fitSteps(kernel, source, settings, makeModel, warm),
+      fitSteps(kernel, source, settings, makeModel, more),
     ),
   );
 }
@@ -115,7 +123,7 @@ export async function fitRowsAsync(
   settings: FitSettings,
   makeModel: MakeModel,
   { signal, timeLimitMs, workers, workerScript }: AsyncSettings,
-  warm?: WarmStarts,
+  more?: Continuation,
 ): Promise<FitOutcome> {
   signal?.throwIfAborted();
   const kernel = new Kernel(compiledModule());
@@ -126,7 +134,7 @@ export async function fitRowsAsync(
     if (isPromise(answer)) return answer.then((answered) => (isLate() ? false : answered));
     return isLate() ? false : answer;
   };
-  const steps = fitSteps(kernel, source, { ...settings, onIteration }, makeModel, warm);
+  const steps = fitSteps(kernel, source, { ...settings, onIteration }, makeModel, more);
   const threads = workers ?? (await availableThreads());
   if (threads === 0) {
     const rows = new ResidentRows(kernel, source, settings.sampleWeight);
@@ -231,14 +239,14 @@ function* fitSteps(
   source: RowSource,
   settings: FitSettings,
   makeModel: MakeModel,
-  warm?: WarmStarts,
+  more?: Continuation,
 ): Asking<FitOutcome> {
   const { nComponents: k, covarianceType: model, initialization, seed, sampleWeight } = settings;
   const form = formOf(model);
   const label = (feature: number): string => featureLabel(source, feature);
   const { rows, columns } = source;
   const data = yield* WholeData.of(kernel, rows, columns, model, settings.regularization, label);
-  const runs = new Runs(kernel, data, settings, makeModel, warm !== undefined);
+  const runs = new Runs(kernel, data, settings, makeModel, more);
   const isTree = initialization === 'hierarchical';
   const startCount = isTree ? treeRows(rows, k) : undefined;
   const startRows =
@@ -266,22 +274,22 @@ function* fitSteps(
       best = better(
         best,
         yield* runs.from(promising?.parameters ?? (start as Parameters)),
-        warm !== undefined,
+        more !== undefined,
       );
   }
-  if (warm && !runs.stopped) best = yield* warmRuns(runs, warm, best as Run, kernel, data, settings);
+  if (more && !runs.stopped) best = yield* more.best(runs, best as Run, kernel, data, settings);
   return outcome(best as Run, own, rows, settings);
 }
 
 /** The better of two runs; equal ones: the first. A run that is not sound loses against one that is, where that counts. */
-function better(a: Run | undefined, b: Run, soundFirst: boolean): Run {
+export function better(a: Run | undefined, b: Run, soundFirst: boolean): Run {
   if (a === undefined) return b;
   if (soundFirst && a.isSound !== b.isSound) return a.isSound ? a : b;
   return b.result.logLikelihood > a.result.logLikelihood ? b : a;
 }
 
 /** The runs of one fit. */
-class Runs {
+export class Runs {
   /** So far. */
   done: number = 0;
   /** By the callback, which ends the fit. */
@@ -292,18 +300,17 @@ class Runs {
   readonly #makeModel: MakeModel;
   readonly #estimator: MixtureEstimator;
   readonly #total: number;
-  readonly #thorough: boolean;
+  readonly #more: Continuation | undefined;
   readonly #startedAt: number = performance.now();
 
-  /** @param thorough whether collapsed components are looked for, which may cost a pass over the rows */
   constructor(
     kernel: Kernel,
     data: WholeData,
     settings: FitSettings,
     makeModel: MakeModel,
-    thorough: boolean,
+    more: Continuation | undefined,
   ) {
-    this.#thorough = thorough;
+    this.#more = more;
     const { covarianceType, nComponents, sampleWeight } = settings;
     this.#kernel = kernel;
     this.#data = data;
@@ -343,51 +350,10 @@ class Runs {
     const isSound =
       spurious.length === 0 &&
       estimator.singular.length === 0 &&
-      !(this.#thorough && (yield* isCollapsed(this.#kernel, this.#data, parameters)));
+      (!this.#more || (yield* this.#more.isSound(this.#kernel, this.#data, parameters)));
     const warnings = [...estimator.takeWarnings(), ...spurious.map(spuriousWarning)];
     return { result, parameters, warnings, isSound };
   }
-}
-
-/**
- * Goes on from solutions of other cells. What is returned has at least their likelihood: where EM ends lower (regularisation) or
- * in a solution that is not sound, the start itself, which is a mixture of this model as well, takes its place.
- */
-function* warmRuns(
-  runs: Runs,
-  { nested, fewer }: WarmStarts,
-  own: Run,
-  kernel: Kernel,
-  data: WholeData,
-  { nComponents: k, covarianceType, maxIterations }: FitSettings,
-): Asking<Run> {
-  let best = own;
-  const keep = function* (start: Parameters, { converged }: Solution, what: string): Asking<void> {
-    const unchanged = yield* runs.from(start, 0);
-    if (better(best, unchanged, true) === best) return;
-    const note = `no better solution was found than ${what}, which is one of this model too and is returned`;
-    const result = { ...unchanged.result, converged };
-    best = { ...unchanged, result, warnings: [...unchanged.warnings, note] };
-  };
-  if (nested) {
-    const start = inForm(nested.parameters, formOf(covarianceType));
-    best = better(best, yield* runs.from(start), true);
-    yield* keep(start, nested, 'that of a covarianceType within it');
-  }
-  if (fewer) {
-    let base = fewer.parameters;
-    while (base.k + 1 < k) base = (yield* splits(kernel, data, base))[0] ?? doubled(base);
-    let promising: Run | undefined;
-    for (const start of yield* splits(kernel, data, base)) {
-      if (runs.stopped) return best;
-      promising = better(promising, yield* runs.from(start, Math.min(SHORT_RUN, maxIterations)), true);
-    }
-    if (promising && !runs.stopped) best = better(best, yield* runs.from(promising.parameters), true);
-    let same = fewer.parameters;
-    while (same.k < k) same = doubled(same);
-    yield* keep(same, fewer, 'that with fewer components');
-  }
-  return best;
 }
 
 function spuriousWarning({ component, count, flatness }: SpuriousComponent): string {

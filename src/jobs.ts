@@ -5,7 +5,7 @@ import { type ErrorCode, GaussmixError, GaussmixRangeError, GaussmixTypeError } 
 import { type FitOutcome, fitRows } from './fit.ts';
 import type { FitSettings, IterationCallback } from './options.ts';
 import { type RowSource, toRowSource } from './row-source.ts';
-import type { WarmStarts } from './warm-starts.ts';
+import { continueFrom, type WarmStarts } from './warm-starts.ts';
 
 /** One of many data sets. */
 export interface DataSet {
@@ -102,7 +102,12 @@ function fitCell(
     return false;
   };
   try {
-    const outcome = fitRows(source, { ...settings, sampleWeight: weights, onIteration }, undefined, warm);
+    const outcome = fitRows(
+      source,
+      { ...settings, sampleWeight: weights, onIteration },
+      undefined,
+      warm && continueFrom(warm),
+    );
     return { ...outcome, sums: sumsOf(outcome.parameters, source, weights), late };
   } catch (error) {
     if (!isErrorOfCell(error)) throw error;

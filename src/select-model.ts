@@ -32,7 +32,7 @@ import { KernelMixture, type ModelParameters } from './parameters.ts';
 import { PassingRows } from './passes.ts';
 import { type RowSource, toRowSource } from './row-source.ts';
 import { availableThreads } from './threads.ts';
-import type { Solution, WarmStarts } from './warm-starts.ts';
+import { continueFrom, type Solution, type WarmStarts } from './warm-starts.ts';
 
 /** A cell of the grid that was fitted. All criteria: lower is better. */
 export interface FittedCell extends Criteria {
@@ -130,7 +130,7 @@ export function selectModel(data: MatrixLike, options: SelectOptions & Selection
   for (const { index, options: fit, warm } of grid.inTurn()) {
     try {
       const settings = validateFitOptions(withOwnStart(fit), source.rows);
-      const outcome = fitRows(source, settings, makeModel, warm);
+      const outcome = fitRows(source, settings, makeModel, warm && continueFrom(warm));
       grid.add(index, outcome, sumsOf(outcome.parameters, source, settings.sampleWeight), source);
     } catch (error) {
       grid.fail(index, error);
@@ -231,7 +231,7 @@ async function fitInTurn(grid: Grid, source: RowSource, where: AsyncSettings): P
     try {
       const settings = validateFitOptions(withOwnStart(options), source.rows);
       const alone = { ...where, timeLimitMs: undefined };
-      const outcome = await fitRowsAsync(source, settings, makeModel, alone, warm);
+      const outcome = await fitRowsAsync(source, settings, makeModel, alone, warm && continueFrom(warm));
       const sums = await sumsInTurns(kernel, outcome.parameters, source, settings.sampleWeight, () =>
         where.signal?.throwIfAborted(),
       );

@@ -1,17 +1,12 @@
 // Components that a fit should not be trusted with: maxima of the likelihood that a few rows make by lying in a plane.
 // Must not change a fit, only find them.
-import type { WholeData } from './estimator.ts';
 import type { Kernel } from './kernel.ts';
 import { expandCovariances, type Parameters } from './parameters.ts';
-import type { Asking } from './passes.ts';
 
 /** Fewer rows than so many times D + 1 are few: they fix no covariance. */
 const FEW_ROWS = 5;
 /** A variance below this share of the other components' in the same direction is flat: a standard deviation of 3 %. */
 const FLAT = 1e-3;
-
-/** Variances below this share of the whole data's are made by regularization 'auto' (1e-6) more than by rows. */
-const COLLAPSED = 2e-6;
 
 /** A component that rests on few rows in or near a plane. */
 export interface SpuriousComponent {
@@ -43,37 +38,6 @@ export function spuriousComponents(kernel: Kernel, p: Parameters, total: number)
     const flatness = Math.sqrt(Math.max(0, least[i]));
     return [{ component, count: weights[component] * total, flatness }];
   });
-}
-
-/**
- * Whether a component's variance in some direction is below 2e-6 of the whole data's, however many rows it has: rows that agree in
- * a value, or lie in a plane, for which the likelihood without regularisation has no bound. O(K D^3); diag and spherical O(K D).
- */
-export function* isCollapsed(kernel: Kernel, data: WholeData, p: Parameters): Asking<boolean> {
-  const { form, k, d, weights, covariances } = p;
-  if (k < 2) return false;
-  if (form === 'diag' || form === 'spherical') {
-    return covariances.some((v, i) => {
-      const [component, feature] = form === 'diag' ? [Math.floor(i / d), i % d] : [i, 0];
-      const whole = form === 'diag' ? data.variance[feature] : Math.min(...data.variance);
-      return weights[component] > 0 && v < COLLAPSED * whole;
-    });
-  }
-  const whole = yield* data.covariance();
-  const mark = kernel.mark();
-  const matrix = kernel.allocate(d * d);
-  const view = kernel.view(matrix, d * d);
-  const failed = (component: number): boolean => {
-    const at = form === 'full' ? component * d * d : 0;
-    for (let i = 0; i < d * d; i++) view[i] = covariances[at + i] - COLLAPSED * whole[i];
-    return kernel.exports.gmm_cholesky(matrix, matrix, 0, d) !== 0;
-  };
-  let found = false;
-  for (let component = 0; component < (form === 'full' ? k : 1) && !found; component++) {
-    found = weights[component] > 0 && failed(component);
-  }
-  kernel.release(mark);
-  return found;
 }
 
 /** The smallest ratio of a component's variances to those of the others, along the features. O(K D) */

@@ -1,8 +1,9 @@
-// Starts of a cell of a consistent grid: the solution of a model within its own, and that of fewer components, one of them split.
-// Must not iterate EM, nor choose among starts.
+// What makes a grid consistent: runs of a cell from the solution of a model within its own, and of fewer components, one of them split.
+// Must not know the grid, nor iterate EM itself.
 import type { WholeData } from './estimator.ts';
+import { better, type Continuation, type Run, type Runs, SHORT_RUN } from './fit.ts';
 import type { Kernel } from './kernel.ts';
-import type { CovarianceForm } from './options.ts';
+import { type CovarianceForm, type FitSettings, formOf } from './options.ts';
 import {
   covarianceLength,
   expandCovariances,
@@ -25,13 +26,98 @@ export interface Solution {
   readonly converged: boolean;
 }
 
+/** Variances below this share of the whole data's are made by regularization 'auto' (1e-6) more than by rows. */
+const COLLAPSED = 2e-6;
+
 /** Components that are tried, those with the largest share of the spread first. */
 const MOST_SPLITS = 8;
 /** Halves of a normal distribution cut at its mean have means 0.8 standard deviations from it: sqrt(2 / pi). */
 const HALF_MEAN = 0.7978845608028654;
 
+/** For a fit that is not to end below any of these solutions. */
+export function continueFrom(warm: WarmStarts): Continuation {
+  return {
+    *isSound(kernel, data, parameters) {
+      return !(yield* isCollapsed(kernel, data, parameters));
+    },
+    best: (runs, own, kernel, data, settings) => runsFrom(warm, runs, own, kernel, data, settings),
+  };
+}
+
+/**
+ * Goes on from solutions of other cells. What is returned has at least their likelihood: where EM ends lower (regularisation) or
+ * in a solution that is not sound, the start itself, which is a mixture of this model as well, takes its place.
+ */
+function* runsFrom(
+  { nested, fewer }: WarmStarts,
+  runs: Runs,
+  own: Run,
+  kernel: Kernel,
+  data: WholeData,
+  { nComponents: k, covarianceType, maxIterations }: FitSettings,
+): Asking<Run> {
+  let best = own;
+  const keep = function* (start: Parameters, { converged }: Solution, what: string): Asking<void> {
+    const unchanged = yield* runs.from(start, 0);
+    if (better(best, unchanged, true) === best) return;
+    const note = `no better solution was found than ${what}, which is one of this model too and is returned`;
+    const result = { ...unchanged.result, converged };
+    best = { ...unchanged, result, warnings: [...unchanged.warnings, note] };
+  };
+  if (nested) {
+    const start = inForm(nested.parameters, formOf(covarianceType));
+    best = better(best, yield* runs.from(start), true);
+    yield* keep(start, nested, 'that of a covarianceType within it');
+  }
+  if (fewer && !runs.stopped) {
+    let base = fewer.parameters;
+    while (base.k + 1 < k) base = (yield* splits(kernel, data, base))[0] ?? doubled(base);
+    let promising: Run | undefined;
+    for (const start of yield* splits(kernel, data, base)) {
+      if (runs.stopped) return best;
+      promising = better(promising, yield* runs.from(start, Math.min(SHORT_RUN, maxIterations)), true);
+    }
+    if (promising && !runs.stopped) best = better(best, yield* runs.from(promising.parameters), true);
+    let same = fewer.parameters;
+    while (same.k < k) same = doubled(same);
+    yield* keep(same, fewer, 'that with fewer components');
+  }
+  return best;
+}
+
+/**
+ * Whether a component's variance in some direction is below 2e-6 of the whole data's, however many rows it has: rows that agree in
+ * a value, or lie in a plane, for which the likelihood without regularisation has no bound. O(K D^3); diag and spherical O(K D).
+ */
+function* isCollapsed(kernel: Kernel, data: WholeData, p: Parameters): Asking<boolean> {
+  const { form, k, d, weights, covariances } = p;
+  if (k < 2) return false;
+  if (form === 'diag' || form === 'spherical') {
+    return covariances.some((v, i) => {
+      const [component, feature] = form === 'diag' ? [Math.floor(i / d), i % d] : [i, 0];
+      const whole = form === 'diag' ? data.variance[feature] : Math.min(...data.variance);
+      return weights[component] > 0 && v < COLLAPSED * whole;
+    });
+  }
+  const whole = yield* data.covariance();
+  const mark = kernel.mark();
+  const matrix = kernel.allocate(d * d);
+  const view = kernel.view(matrix, d * d);
+  const failed = (component: number): boolean => {
+    const at = form === 'full' ? component * d * d : 0;
+    for (let i = 0; i < d * d; i++) view[i] = covariances[at + i] - COLLAPSED * whole[i];
+    return kernel.exports.gmm_cholesky(matrix, matrix, 0, d) !== 0;
+  };
+  let found = false;
+  for (let component = 0; component < (form === 'full' ? k : 1) && !found; component++) {
+    found = weights[component] > 0 && failed(component);
+  }
+  kernel.release(mark);
+  return found;
+}
+
 /** The same mixture, its covariances in the shape of a form that contains its own. */
-export function inForm(p: Parameters, form: CovarianceForm): Parameters {
+function inForm(p: Parameters, form: CovarianceForm): Parameters {
   if (p.form === form) return p;
   const full = new Float64Array(p.k * p.d * p.d);
   for (const [component, { data }] of expandCovariances(p).entries()) full.set(data, component * p.d * p.d);
@@ -39,7 +125,7 @@ export function inForm(p: Parameters, form: CovarianceForm): Parameters {
 }
 
 /** A mixture of one component more that has the same density: the heaviest component twice, at half its weight. */
-export function doubled(p: Parameters): Parameters {
+function doubled(p: Parameters): Parameters {
   const heaviest = p.weights.indexOf(p.weights.reduce((a, b) => Math.max(a, b)));
   return twice(p, heaviest);
 }
@@ -49,7 +135,7 @@ export function doubled(p: Parameters): Parameters {
  * of the data, as if cut at its mean; the pair has its mean and covariance. Covariances are those of the rows of each component (one
  * pass), which need not be of any model.
  */
-export function* splits(kernel: Kernel, data: WholeData, p: Parameters): Asking<Parameters[]> {
+function* splits(kernel: Kernel, data: WholeData, p: Parameters): Asking<Parameters[]> {
   const narrow = p.form === 'diag' || p.form === 'spherical';
   const wide = yield* unconstrained(kernel, data, inForm(p, narrow ? 'diag' : 'full'));
   const { k, weights } = p;
