@@ -6,7 +6,7 @@ import { quote, UsageError } from './failure.ts';
 import { COMMAND_NAMES, type CommandName } from './help.ts';
 import { Parsed } from './parsed.ts';
 
-export type InitMethod = 'kmeans' | 'k-means++' | 'random' | 'random-from-data';
+export type InitMethod = 'kmeans' | 'k-means++' | 'random' | 'random-from-data' | 'hierarchical';
 
 /** What `fit` and `select` have in common. */
 export interface FittingCommand {
@@ -14,6 +14,7 @@ export interface FittingCommand {
   /** A method, or the path of a start. */
   readonly init: { readonly method: InitMethod } | { readonly file: string };
   readonly runs: number;
+  readonly shortRuns: number;
   readonly maxIterations: number;
   readonly tolerance: number;
   readonly regularization: number | 'auto';
@@ -106,7 +107,13 @@ const CRITERIA: readonly Criterion[] = ['bic', 'aic', 'icl'];
 /** Numbers of components in one selection: more would be a slip of the finger. */
 const MOST_SIZES = 1000;
 const PRINTED = '-o - : use --json to print the model on standard output';
-const INIT_METHODS: readonly InitMethod[] = ['kmeans', 'k-means++', 'random', 'random-from-data'];
+const INIT_METHODS: readonly InitMethod[] = [
+  'kmeans',
+  'k-means++',
+  'random',
+  'random-from-data',
+  'hierarchical',
+];
 
 /**
  * Reads the arguments after `gaussmix`.
@@ -194,6 +201,7 @@ function fitting(parsed: Parsed, data: string): FittingCommand {
     data,
     init: initOf(parsed),
     runs: parsed.integer('n-init', 1, 1),
+    shortRuns: parsed.integer('short-runs', 1, 1),
     maxIterations: parsed.integer('max-iterations', 0, 500),
     tolerance: parsed.nonNegative('tolerance', 1e-5),
     regularization:

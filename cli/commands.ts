@@ -83,6 +83,7 @@ export function commonOptions(
   return {
     initialization: start,
     nInit: command.runs,
+    shortRuns: command.shortRuns,
     maxIterations: command.maxIterations,
     tolerance: command.tolerance,
     regularization: command.regularization,

@@ -42,9 +42,11 @@ ranges of numbers. A name with a comma goes in double quotes. Without a header t
 const HEADER_HELP = `  --header               the first row of DATA is a header, also if it is all numbers
   --no-header            the first row of DATA is data`;
 
-const FITTING_HELP = `  --init START           kmeans (default), k-means++, random, random-from-data, or a JSON file:
+const FITTING_HELP = `  --init START           kmeans (default), k-means++, random, random-from-data, hierarchical (clusters of
+                         a model-based agglomerative tree), or a JSON file:
                          { "weights": [...], "means": [[...]], "covariances": [[[...]]] } or a saved model
   --n-init R             runs from different starts, the best is kept (1)
+  --short-runs R         starts that each run chooses from, after 8 iterations of each (1)
   --max-iterations M     most iterations of a run (500)
   --tolerance T          stop when the mean log-likelihood per row changes by less (1e-5)
   --regularization R     added to the diagonal of the covariances, in squared units of the data;
@@ -115,13 +117,17 @@ ${MESSAGES_HELP}
   with p free parameters and N rows (the sum of the weights). bic suits most; icl prefers components
   that are well apart; aic prefers more components, for density estimation.
 
+Cells go on from the solutions of cells within them too (a covariance type with fewer freedoms, fewer
+components), so none has a lower likelihood than one of those. A cell marked ! rests on a component of a few
+rows in a plane, or of rows that agree in a value: it is the best only where all are.
+
 A cell that cannot be fitted (fewer rows than components, no spread) costs only itself: it is shown as
 failed, with the reason below the table. If none can be fitted, the exit code is 1.
 
 --json prints the best model's object, as it is saved, and beside it
   "criteria": { "bic", "aic", "icl" }
   "selection": { "criterion", "stopped", "table": [ { "nComponents", "covarianceType", "logLikelihood",
-                 "nParameters", "bic", "aic", "icl", "converged" } or, for a cell that could not be
+                 "nParameters", "bic", "aic", "icl", "converged", "spurious" } or, for a cell that could not be
                  fitted, { "nComponents", "covarianceType", "error": { "code", "message" } } ] }
 with the total log-likelihood of each cell in nats; "stopped" is true after Ctrl-C.
 

@@ -22,6 +22,7 @@ const FITTING: OptionSpecs = {
   covariance: { type: 'string' },
   init: { type: 'string' },
   'n-init': { type: 'string' },
+  'short-runs': { type: 'string' },
   'max-iterations': { type: 'string' },
   tolerance: { type: 'string' },
   regularization: { type: 'string' },

@@ -12,6 +12,7 @@ interface FittedRow extends Criteria {
   readonly covarianceType: CovarianceType;
   readonly nParameters: number;
   readonly converged: boolean;
+  readonly spurious: boolean;
   readonly error?: undefined;
 }
 interface FailedRow {
@@ -58,7 +59,12 @@ export function describeSelection(command: SelectCommand, result: SelectResult):
   const ranked = result.table
     .filter((row): row is FittedRow => !row.error)
     // As the library ranks them; the sort is stable.
-    .sort((a, b) => a[criterion] - b[criterion] || a.nParameters - b.nParameters);
+    .sort(
+      (a, b) =>
+        Number(a.spurious) - Number(b.spurious) ||
+        a[criterion] - b[criterion] ||
+        a.nParameters - b.nParameters,
+    );
   const failed = result.table.filter((row): row is FailedRow => row.error !== undefined);
   const paragraphs = [
     overview(command, result, failed.length),
@@ -97,7 +103,7 @@ function grid(command: SelectCommand, { table }: SelectResult, ranked: readonly 
     );
     if (row === undefined) return '-   ';
     if (row.error) return 'failed   ';
-    return `${decimals(row[command.criterion])}${row.converged ? '' : '~'}${marks.get(row) ?? '   '}`;
+    return `${decimals(row[command.criterion])}${row.spurious ? '!' : ''}${row.converged ? '' : '~'}${marks.get(row) ?? '   '}`;
   };
   const columns = types.map((type) => [`${type}   `, ...sizes.map((size) => text(size, type))]);
   const first = ['components', ...sizes.map(String)];
@@ -113,8 +119,11 @@ function grid(command: SelectCommand, { table }: SelectResult, ranked: readonly 
 
 function legend({ maxIterations, tolerance }: SelectCommand, ranked: readonly FittedRow[]): string {
   const best = ['*1 the best', '*2 second', '*3 third'].slice(0, ranked.length).join(', ');
-  if (ranked.every((row) => row.converged)) return best;
-  return `${best}; ~ NOT converged: raise --max-iterations (${maxIterations}) or --tolerance (${short(tolerance)})`;
+  const marked = ranked.some((row) => row.spurious)
+    ? `${best}; ! spurious: a few rows in a plane, or rows that agree in a value, make its likelihood`
+    : best;
+  if (ranked.every((row) => row.converged)) return marked;
+  return `${marked}; ~ NOT converged: raise --max-iterations (${maxIterations}) or --tolerance (${short(tolerance)})`;
 }
 
 function chosen(command: SelectCommand, result: SelectResult, ranked: readonly FittedRow[]): string {

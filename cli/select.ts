@@ -91,8 +91,8 @@ function rowOf(cell: FittedCell | FailedCell, labels: readonly string[]): Select
     const { code, message } = cell.error;
     return { nComponents, covarianceType, error: { code, message: commandLineWords(message, labels) } };
   }
-  const { logLikelihood, nParameters, bic, aic, icl, converged } = cell;
-  return { nComponents, covarianceType, logLikelihood, nParameters, bic, aic, icl, converged };
+  const { logLikelihood, nParameters, bic, aic, icl, converged, spurious } = cell;
+  return { nComponents, covarianceType, logLikelihood, nParameters, bic, aic, icl, converged, spurious };
 }
 
 function show(

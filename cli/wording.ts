@@ -9,6 +9,7 @@ const TERMS: readonly (readonly [RegExp, string])[] = [
   [/\bmaxIterations\b/g, '--max-iterations'],
   [/\bsampleWeight\b/g, '--weights'],
   [/\bnInit\b/g, '--n-init'],
+  [/\bshortRuns\b/g, '--short-runs'],
 ];
 
 /**

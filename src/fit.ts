@@ -346,7 +346,8 @@ export class Runs {
     });
     this.stopped ||= result.stopped;
     const parameters = estimator.mixture.read();
-    const spurious = result.iterations > 0 ? spuriousComponents(this.#kernel, parameters, this.#total) : [];
+    const spurious =
+      result.iterations > 0 || this.#more ? spuriousComponents(this.#kernel, parameters, this.#total) : [];
     const isSound =
       spurious.length === 0 &&
       estimator.singular.length === 0 &&
@@ -416,8 +417,8 @@ function outcome(
       `not converged after ${iterations} iterations (maxIterations): raise maxIterations or tolerance (${settings.tolerance})`,
     );
   }
-  if (typeof settings.initialization !== 'string' && settings.nInit * settings.shortRuns > 1) {
-    all.push('nInit and shortRuns have no effect with a given start: every run would be the same');
+  if (typeof settings.initialization !== 'string' && settings.nInit > 1) {
+    all.push('nInit has no effect with a given start: every run would be the same');
   }
   return {
     parameters: { ...parameters, model: settings.covarianceType },

@@ -48,7 +48,7 @@ function mergesOf(kernel: Kernel, rows: Float64Array, weights: Float64Array, d: 
   const mark = kernel.mark();
   const [data, counts, merges] = [kernel.allocate(n * d), kernel.allocate(n), kernel.allocate(n)];
   const triangle = (d * (d + 1)) / 2;
-  const workspace = kernel.allocate(n * (triangle + d + 5) + triangle + d);
+  const workspace = kernel.allocate(n * (triangle + d + 4) + triangle);
   const mean = weights.reduce((a, b) => a + b, 0) / n;
   kernel.view(data, n * d).set(rows);
   kernel.view(counts, n).set(weights.map((weight) => weight / mean));

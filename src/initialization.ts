@@ -156,11 +156,11 @@ export class StartRows {
     const mark = kernel.mark();
     const centres = kernel.allocate(k * d);
     let responsibilities: (first: number, count: number, target: Float64Array) => void;
+    kernel.view(centres, k * d).fill(0);
     if (name === 'random') {
-      kernel.view(centres, k * d).fill(0);
       responsibilities = (_first, count, target) => randomResponsibilities(count, k, random, target);
     } else {
-      if (name === 'hierarchical') this.#cutTree(centres, k);
+      if (name === 'hierarchical') this.#cutTree(k);
       else {
         yield* this.#seed(centres, k, random);
         yield* this.#lloyd(centres, k, name === 'kmeans' ? LLOYD_ITERATIONS : 1);
@@ -179,10 +179,7 @@ export class StartRows {
   /** K different rows as means, equal weights, the covariance of the whole data for every component. */
   *#fromRows(form: CovarianceForm, k: number, random: Random): Asking<Parameters> {
     const d = this.#data.mean.length;
-    const usable: number[] = [];
-    for (let i = 0; i < this.#n; i++) {
-      if (this.#weights === 0 || this.#kernel.f64[this.#weights / 8 + i] > 0) usable.push(this.#numbers[i]);
-    }
+    const usable = this.#usable().map((row) => this.#numbers[row]);
     for (let component = 0; component < k; component++) {
       // A shuffle cut short: the first K places of a random order.
       const other = component + random.integer(usable.length - component);
@@ -232,32 +229,28 @@ export class StartRows {
     }
   }
 
-  /** Labels from the tree of the rows of positive weight, which it leaves with the centre of each cluster's first row. */
-  #cutTree(centres: number, k: number): void {
+  /** Labels from the tree of the rows of positive weight. */
+  #cutTree(k: number): void {
     const kernel = this.#kernel;
     const d = this.#data.mean.length;
-    const all = this.#weights === 0 ? new Float64Array(this.#n).fill(1) : kernel.copy(this.#weights, this.#n);
-    const used = Array.from(all.keys()).filter((row) => all[row] > 0);
-    const rows = new Float64Array(used.length * d);
+    const used = this.#usable();
     const mark = kernel.mark();
-    const one = kernel.allocate(d);
-    for (const [i, row] of used.entries()) {
-      this.#copyRow(row, one);
-      rows.set(kernel.view(one, d), i * d);
-    }
-    const labels = hierarchicalLabels(
-      kernel,
-      rows,
-      all.filter((weight) => weight > 0),
-      d,
-      k,
-    );
+    const rows = kernel.allocate(used.length * d);
+    for (const [i, row] of used.entries()) this.#copyRow(row, rows + i * d * 8);
+    const weights = Float64Array.from(used, (row) => this.#weight(row));
+    const labels = hierarchicalLabels(kernel, kernel.copy(rows, used.length * d), weights, d, k);
     kernel.release(mark);
     kernel.i32.fill(0, this.#labels / 4, this.#labels / 4 + this.#n);
     for (const [i, row] of used.entries()) kernel.i32[this.#labels / 4 + row] = labels[i];
-    for (let component = 0; component < k; component++) {
-      this.#copyRow(used[labels.indexOf(component)], centres + component * d * 8);
-    }
+  }
+
+  #weight(row: number): number {
+    return this.#weights === 0 ? 1 : this.#kernel.f64[this.#weights / 8 + row];
+  }
+
+  /** Of the rows looked at, those of positive weight. */
+  #usable(): number[] {
+    return Array.from(this.#numbers.keys()).filter((row) => this.#weight(row) > 0);
   }
 
   #copyRow(i: number, target: number): void {

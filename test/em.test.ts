@@ -55,7 +55,7 @@ describe.each(TYPES)('%s', (covarianceType) => {
         fc.integer({ min: 0, max: 1e6 }),
         fc.integer({ min: 1, max: 5 }),
         fc.integer({ min: 1, max: 4 }),
-        fc.constantFrom('kmeans', 'k-means++', 'random', 'random-from-data'),
+        fc.constantFrom('kmeans', 'k-means++', 'random', 'random-from-data', 'hierarchical'),
         (seed, d, k, initialization) => {
           const data = clusters(120, d, 3, seed);
           const model = GaussianMixture.fit(data, { ...options, nComponents: k, initialization, seed });
@@ -368,7 +368,13 @@ describe('the loop', () => {
   });
 
   it('every data-driven start finds the two clusters of faithful', () => {
-    for (const initialization of ['kmeans', 'k-means++', 'random', 'random-from-data'] as const) {
+    for (const initialization of [
+      'kmeans',
+      'k-means++',
+      'random',
+      'random-from-data',
+      'hierarchical',
+    ] as const) {
       const model = GaussianMixture.fit(faithful, {
         nComponents: 2,
         initialization,

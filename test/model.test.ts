@@ -147,7 +147,13 @@ describe('saving', () => {
 
   it('keeps every bit of starts too, whose covariances come from products of scales', () => {
     for (const covarianceType of TYPES) {
-      for (const initialization of ['kmeans', 'k-means++', 'random', 'random-from-data'] as const) {
+      for (const initialization of [
+        'kmeans',
+        'k-means++',
+        'random',
+        'random-from-data',
+        'hierarchical',
+      ] as const) {
         for (let seed = 0; seed < 10; seed++) {
           const options = { nComponents: 3, covarianceType, initialization, seed, maxIterations: seed % 2 };
           const model = GaussianMixture.fit(loadExample('iris'), options);

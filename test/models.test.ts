@@ -104,7 +104,13 @@ describe.each(TYPES)('%s', (covarianceType) => {
 
   it('has the structure of its name from every start, at every iteration, regularised or not', () => {
     const data = clusters(150, 4, 3, 8, 2);
-    for (const initialization of ['kmeans', 'k-means++', 'random', 'random-from-data'] as const) {
+    for (const initialization of [
+      'kmeans',
+      'k-means++',
+      'random',
+      'random-from-data',
+      'hierarchical',
+    ] as const) {
       for (const regularization of [0, 'auto', 0.1] as const) {
         for (const maxIterations of [0, 1, 7]) {
           const options = { nComponents: 3, covarianceType, initialization, regularization, maxIterations };

@@ -41,6 +41,7 @@ test('defaults', () => {
     covarianceType: 'full',
     initialization: 'kmeans',
     nInit: 1,
+    shortRuns: 1,
     maxIterations: 500,
     tolerance: 1e-5,
     regularization: 'auto',
@@ -61,6 +62,7 @@ test('every option is taken over', () => {
     covarianceType: 'tied',
     initialization: 'random',
     nInit: 5,
+    shortRuns: 7,
     maxIterations: 0,
     tolerance: 0,
     regularization: 0,
@@ -148,6 +150,12 @@ describe('values out of range', () => {
       [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53, ...wrongKind],
       'an integer >= 1',
     ],
+    [
+      'shortRuns',
+      [1, 100],
+      [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, ...wrongKind],
+      'an integer >= 1',
+    ],
     ['nInit', [1, 100], [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, ...wrongKind], 'an integer >= 1'],
     [
       'maxIterations',
@@ -176,7 +184,7 @@ describe('values out of range', () => {
     ],
     [
       'initialization',
-      ['kmeans', 'k-means++', 'random', 'random-from-data', { means: [[1]] }],
+      ['kmeans', 'k-means++', 'random', 'random-from-data', 'hierarchical', { means: [[1]] }],
       ['k-means', 'KMEANS', '', 0, null, [], [[1, 2]], {}, { weights: [1] }, () => 1],
       "'kmeans'.*'random-from-data'.*means",
     ],

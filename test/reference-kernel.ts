@@ -390,6 +390,42 @@ export function kmeansSample(distances: Vector, target: number, sampleWeight?: V
   return last;
 }
 
+/** Joins (a, b) of clusters named by their lowest rows, cheapest first: every pair tried at every step. */
+export function mergeTree(
+  x: Rows,
+  model: 'EII' | 'VVV',
+  weights: Vector = x.map(() => 1),
+): [number, number][] {
+  const d = x[0].length;
+  const f = (rows: number[]): number => {
+    const weight = rows.reduce((sum, i) => sum + weights[i], 0);
+    const mean = x[0].map((_, j) => rows.reduce((sum, i) => sum + weights[i] * x[i][j], 0) / weight);
+    const scatter = zeroMatrix(d, d).map((row, p) =>
+      row.map((_, q) =>
+        rows.reduce((sum, i) => sum + weights[i] * (x[i][p] - mean[p]) * (x[i][q] - mean[q]), 0),
+      ),
+    );
+    if (model === 'EII') return scatter.reduce((sum, row, j) => sum + row[j], 0);
+    const regular = scatter.map((row, p) => row.map((w, q) => (w + (p === q ? 3 * 0.1 : 0)) / (weight + 3)));
+    return weight * cholesky(regular).factor.reduce((sum, row, j) => sum + 2 * Math.log(row[j]), 0);
+  };
+  let groups = x.map((_, i) => [i]);
+  const merges: [number, number][] = [];
+  while (groups.length > 1) {
+    let [best, first, second] = [Infinity, 0, 0];
+    for (let b = 1; b < groups.length; b++) {
+      for (let a = 0; a < b; a++) {
+        const cost = f([...groups[a], ...groups[b]]) - f(groups[a]) - f(groups[b]);
+        if (cost < best) [best, first, second] = [cost, a, b];
+      }
+    }
+    merges.push([groups[first][0], groups[second][0]]);
+    groups[first] = [...groups[first], ...groups[second]];
+    groups = groups.filter((_, i) => i !== second);
+  }
+  return merges;
+}
+
 /** Nearest centre of each row (the lowest number among equals), with sums and counts per centre. */
 export function kmeansAssign(
   x: Rows,

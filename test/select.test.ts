@@ -26,10 +26,11 @@ function plain(table: readonly (FittedCell | FailedCell)[]): unknown {
 }
 
 describe('selectModel', () => {
-  it('gives each cell as the fit alone gives it, with the criteria of its methods, bit for bit', () => {
+  it('gives each cell, not consistent, as the fit alone gives it, with the criteria of its methods, bit for bit', () => {
     const options = { seed: 3, nInit: 2, initialization: 'k-means++', tolerance: 1e-4 } as const;
     const { best, table, stopped } = selectModel(faithful, {
       ...options,
+      consistent: false,
       nComponents: [1, 2, 3],
       covarianceTypes: types,
     });
@@ -262,7 +263,7 @@ describe('progress', () => {
     const told: SelectionProgress[] = [];
     const { best, table } = selectModel(faithful, {
       nComponents: [1, 2],
-      covarianceTypes: ['full', 'diag'],
+      covarianceTypes: ['diag', 'full'],
       onProgress: (progress) => void told.push(progress),
     });
     expect(told.map(({ done, total }) => [done, total])).toEqual([1, 2, 3, 4].map((done) => [done, 4]));

@@ -34,7 +34,7 @@ describe('the module', () => {
     expect(face.exports.get('gmm_abi_version')).toEqual({ kind: 'global', type: 'i32', mutable: false });
     const version = instantiate().gmm_abi_version;
     expect(version).toBeInstanceOf(WebAssembly.Global);
-    expect(version.value).toBe((1 << 16) | 1);
+    expect(version.value).toBe((1 << 16) | 2);
     expect(() => {
       version.value = 0;
     }).toThrow(TypeError);

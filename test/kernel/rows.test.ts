@@ -10,6 +10,7 @@ import {
   kmeansAssign,
   kmeansDistances,
   kmeansSample,
+  mergeTree,
   pack,
   type Rows,
   type Vector,
@@ -245,5 +246,53 @@ describe('gmm_kmeans_assign', () => {
     const result = assign(memory, panels, 0, [[1, 2]], undefined, []);
     expect(result.changed).toBe(0);
     expect([...result.sums, ...result.counts]).toEqual([0, 0, 0]);
+  });
+});
+
+describe('gmm_hierarchy', () => {
+  function tree(x: Rows, model: 'EII' | 'VVV', weights?: Vector): [number, number][] {
+    const [n, d] = [x.length, x[0].length];
+    const memory = freshMemory();
+    const rows = memory.input('rows', x.flat());
+    const v = weights ? memory.input('weights', weights) : 0;
+    const triangle = (d * (d + 1)) / 2;
+    const workspace = memory.output('workspace', n * (triangle + d + 4) + triangle);
+    const merges = memory.outputI32('merges', 2 * (n - 1));
+    memory.call(
+      'gmm_hierarchy',
+      [rows, v, n, d, model === 'EII' ? 0 : 1, merges, workspace],
+      [merges, workspace],
+    );
+    const flat = memory.i32(merges);
+    return Array.from({ length: n - 1 }, (_, i) => [flat[2 * i], flat[2 * i + 1]]);
+  }
+
+  it('joins what the twin joins, in its order', () => {
+    for (const model of ['EII', 'VVV'] as const) {
+      for (const [n, d] of [
+        [2, 1],
+        [3, 2],
+        [17, 1],
+        [40, 2],
+        [33, 5],
+        [25, 9],
+      ]) {
+        const { x } = makeCase(DIAG, n, d, 2, n + d);
+        const weights = x.map((_, i) => 0.25 * (1 + ((7 * i) % 5)));
+        // Random rows: no two costs are within rounding of each other.
+        expect(tree(x, model), `${model} ${n} ${d}`).toEqual(mergeTree(x, model));
+        expect(tree(x, model, weights), `${model} ${n} ${d} weighted`).toEqual(mergeTree(x, model, weights));
+      }
+    }
+  });
+
+  it('takes the lowest rows among equals', () => {
+    const x = [[0], [4], [0], [4], [0]];
+    expect(tree(x, 'EII')).toEqual([
+      [0, 2],
+      [1, 3],
+      [0, 4],
+      [0, 1],
+    ]);
   });
 });
