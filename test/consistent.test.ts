@@ -225,7 +225,10 @@ describe('starts', () => {
     GaussianMixture.fit(data.iris, {
       ...options,
       shortRuns: 5,
-      onIteration: ({ run, iteration }) => (told.push(run), run < 2 || iteration < 3 ? undefined : false),
+      onIteration: ({ run, iteration }) => {
+        told.push(run);
+        return run < 2 || iteration < 3 ? undefined : false;
+      },
     });
     expect(told.at(-1)).toBe(2);
     expect(told.filter((run) => run < 2).length).toBe(16);

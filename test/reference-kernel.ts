@@ -391,7 +391,7 @@ export function kmeansSample(distances: Vector, target: number, sampleWeight?: V
 }
 
 /** Joins (a, b) of clusters named by their lowest rows, cheapest first: every pair tried at every step. */
-export function mergeTree(
+export function agglomerate(
   x: Rows,
   model: 'EII' | 'VVV',
   weights: Vector = x.map(() => 1),

@@ -6,11 +6,11 @@ import { expectBitEqual, expectRelative } from '../helpers/kernel-compare.ts';
 import type { GuardedMemory, Region } from '../helpers/kernel-memory.ts';
 import { freshMemory, loadRows } from '../helpers/kernel-run.ts';
 import {
+  agglomerate,
   DIAG,
   kmeansAssign,
   kmeansDistances,
   kmeansSample,
-  mergeTree,
   pack,
   type Rows,
   type Vector,
@@ -280,8 +280,10 @@ describe('gmm_hierarchy', () => {
         const { x } = makeCase(DIAG, n, d, 2, n + d);
         const weights = x.map((_, i) => 0.25 * (1 + ((7 * i) % 5)));
         // Random rows: no two costs are within rounding of each other.
-        expect(tree(x, model), `${model} ${n} ${d}`).toEqual(mergeTree(x, model));
-        expect(tree(x, model, weights), `${model} ${n} ${d} weighted`).toEqual(mergeTree(x, model, weights));
+        expect(tree(x, model), `${model} ${n} ${d}`).toEqual(agglomerate(x, model));
+        expect(tree(x, model, weights), `${model} ${n} ${d} weighted`).toEqual(
+          agglomerate(x, model, weights),
+        );
       }
     }
   });
