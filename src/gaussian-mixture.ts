@@ -83,8 +83,6 @@ export interface AsyncOptions {
 /** Names of {@link AsyncOptions}. */
 export const ASYNC_OPTIONS: readonly string[] = ['signal', 'timeLimitMs', 'workers', 'workerScript'];
 type ColumnNames = Pick<RowSource, 'columnNames' | 'leftOut'>;
-/** The parameters of a model, whatever a user has written into what it shows. For this library alone. */
-export let parametersOf: (model: GaussianMixture) => ModelParameters;
 
 /** Options of `fitAsync`: those of `fit`, but `onIteration` may return a promise. */
 type WithWaiting<T> = T extends unknown
@@ -242,7 +240,6 @@ export class GaussianMixture {
   }
 
   static {
-    parametersOf = (model) => model.#parameters;
     modelOf = (parameters, record, names) => new GaussianMixture(CONSTRUCT, parameters, record, names);
     withOwnStart = (options) => {
       const start = options?.initialization;

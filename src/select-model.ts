@@ -366,7 +366,11 @@ class Grid {
     const size = this.place(index).nComponents;
     const found = this.#within(index).flatMap((cell) => this.#solutions[cell] ?? []);
     const solution = (outcome: FitOutcome | undefined): Solution | undefined =>
-      outcome && { parameters: outcome.parameters, converged: outcome.record.converged };
+      outcome && {
+        parameters: outcome.parameters,
+        converged: outcome.record.converged,
+        logLikelihood: outcome.record.logLikelihood,
+      };
     const nested = found.filter(({ parameters }) => parameters.k === size);
     const [best] = nested.sort(
       (a, b) => Number(b.isSound) - Number(a.isSound) || b.record.logLikelihood - a.record.logLikelihood,

@@ -24,6 +24,8 @@ export interface WarmStarts {
 export interface Solution {
   readonly parameters: Parameters;
   readonly converged: boolean;
+  /** Mean per sample, in nats. */
+  readonly logLikelihood: number;
 }
 
 /** Variances below this share of the whole data's are made by regularization 'auto' (1e-6) more than by rows. */
@@ -57,11 +59,12 @@ function* runsFrom(
   { nComponents: k, covarianceType, maxIterations }: FitSettings,
 ): Asking<Run> {
   let best = own;
-  const keep = function* (start: Parameters, { converged }: Solution, what: string): Asking<void> {
+  const keep = function* (start: Parameters, solution: Solution, what: string): Asking<void> {
+    if (best.isSound && best.result.logLikelihood >= solution.logLikelihood) return;
     const unchanged = yield* runs.from(start, 0);
     if (better(best, unchanged, true) === best) return;
     const note = `no better solution was found than ${what}, which is one of this model too and is returned`;
-    const result = { ...unchanged.result, converged };
+    const result = { ...unchanged.result, converged: solution.converged };
     best = { ...unchanged, result, warnings: [...unchanged.warnings, note] };
   };
   if (nested) {
