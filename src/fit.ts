@@ -10,6 +10,7 @@ import { type AsyncIterationCallback, type FitSettings, formOf, type Progress } 
 import type { ModelParameters, Parameters } from './parameters.ts';
 import { type Asking, answerFrom, ResidentRows, type RowQuestion, runOn, wait } from './passes.ts';
 import { WorkerPool } from './pool.ts';
+import type { UsedPrior } from './prior.ts';
 import { Random } from './random.ts';
 import type { RowSource } from './row-source.ts';
 import { type SpuriousComponent, spuriousComponents } from './spurious.ts';
@@ -18,13 +19,20 @@ import { featureLabel } from './value-rules.ts';
 
 /** How a fit went. Log-likelihoods are means per sample in nats, weighted when there are sample weights. */
 export interface Fitted {
-  /** The log-likelihood changed by less than `tolerance` in the last iteration. */
+  /** The log-likelihood (with a prior: logPosterior) changed by less than `tolerance` in the last iteration. */
   readonly converged: boolean;
   /** M-steps of the best run. */
   readonly iterations: number;
   /** Of the parameters returned. */
   readonly logLikelihood: number;
-  /** At the start of each iteration of the best run. */
+  /**
+   * With a prior only: what the fit maximises, the log-likelihood and the log-density of means and covariances under the prior, divided
+   * by the number of samples (sum of the weights). Up to a constant that depends on the prior, K and D alone.
+   */
+  readonly logPosterior?: number;
+  /** With a prior only: its hyperparameters, as they can be given to another fit. */
+  readonly prior?: UsedPrior;
+  /** The log-likelihood (with a prior: logPosterior) at the start of each iteration of the best run. */
   readonly history: Float64Array;
   readonly nSamples: number;
   /** Restarts that were run. */
@@ -40,6 +48,7 @@ export interface FitOutcome {
 
 interface Run {
   readonly result: LoopResult;
+  readonly logLikelihood: number;
   readonly parameters: Parameters;
   readonly warnings: readonly string[];
 }
@@ -217,10 +226,20 @@ function* fitSteps(
     sampleWeight,
     regularization,
   } = settings;
+  const total = sampleWeight ? sampleWeight.reduce((sum, weight) => sum + weight, 0) : source.rows;
   const form = formOf(model);
   const label = (feature: number): string => featureLabel(source, feature);
-  const data = yield* WholeData.of(kernel, source.rows, source.columns, model, regularization, label);
+  const data = yield* WholeData.of(
+    kernel,
+    source.rows,
+    source.columns,
+    model,
+    regularization,
+    label,
+    settings.prior !== undefined,
+  );
   const estimator = new MixtureEstimator(kernel, data, model, k);
+  const prior = settings.prior && (yield* estimator.setPrior(settings.prior, model, total)).used;
   const startRows =
     typeof initialization === 'string' ? yield* StartRows.of(kernel, data, seed, sampleWeight) : undefined;
   // Restarts from given parameters would all be the same run.
@@ -233,6 +252,7 @@ function* fitSteps(
       typeof initialization === 'string'
         ? yield* (startRows as StartRows).start(initialization, form, k, new Random(seed, run))
         : yield* givenStart(kernel, initialization, form, k, data),
+      startRows !== undefined,
     );
     const { onIteration, maxIterations, tolerance } = settings;
     const result = yield* expectationMaximization(estimator, {
@@ -240,9 +260,12 @@ function* fitSteps(
       tolerance,
       onIteration:
         onIteration &&
-        function* (iteration, logLikelihood, change) {
+        function* (iteration, objective, change) {
           const elapsedMs = performance.now() - startedAt;
-          const progress = new IterationProgress({ run, iteration, logLikelihood, change, elapsedMs }, () =>
+          const { meanLogLikelihood: logLikelihood } = estimator;
+          const logPosterior = prior && { logPosterior: objective };
+          const values = { run, iteration, logLikelihood, ...logPosterior, change, elapsedMs };
+          const progress = new IterationProgress(values, () =>
             makeModel({ ...estimator.mixture.read(), model }),
           );
           try {
@@ -254,16 +277,16 @@ function* fitSteps(
         },
     });
     done++;
-    if (best === undefined || result.logLikelihood > best.result.logLikelihood) {
-      best = { result, parameters: estimator.mixture.read(), warnings: estimator.takeWarnings() };
+    if (best === undefined || result.objective > best.result.objective) {
+      const { mixture, meanLogLikelihood: logLikelihood } = estimator;
+      best = { result, logLikelihood, parameters: mixture.read(), warnings: estimator.takeWarnings() };
     }
     if (result.stopped) break;
   }
   const { parameters, result, warnings } = best as Run;
-  const total = sampleWeight ? sampleWeight.reduce((sum, weight) => sum + weight, 0) : source.rows;
   const spurious = result.iterations > 0 ? spuriousComponents(kernel, parameters, total) : [];
   const all = [...warnings, ...spurious.map(spuriousWarning)];
-  return outcome({ parameters, result, warnings: all }, done, source.rows, settings);
+  return outcome({ ...(best as Run), warnings: all }, prior, done, source.rows, settings);
 }
 
 function spuriousWarning({ component, count, flatness }: SpuriousComponent): string {
@@ -279,6 +302,7 @@ class IterationProgress implements Progress {
   declare readonly run: number;
   declare readonly iteration: number;
   declare readonly logLikelihood: number;
+  declare readonly logPosterior?: number;
   declare readonly change: number;
   declare readonly elapsedMs: number;
   readonly #make: () => GaussianMixture;
@@ -308,16 +332,17 @@ class IterationProgress implements Progress {
 }
 
 function outcome(
-  { result, parameters, warnings }: Run,
+  { result, logLikelihood, parameters, warnings }: Run,
+  prior: UsedPrior | undefined,
   runs: number,
   nSamples: number,
   settings: FitSettings,
 ): FitOutcome {
-  const { converged, iterations, logLikelihood, history } = result;
+  const { converged, iterations, objective, history } = result;
   const all = [...warnings];
   if (result.wentBack) {
     all.push(
-      'the repair lowered the log-likelihood; the best parameters seen are returned, not those of the last iteration',
+      `the repair lowered the ${prior ? 'log-posterior' : 'log-likelihood'}; the best parameters seen are returned, not those of the last iteration`,
     );
   }
   if (result.stopped) all.push(`stopped by onIteration or timeLimitMs after ${iterations} iterations`);
@@ -335,6 +360,7 @@ function outcome(
       converged,
       iterations,
       logLikelihood,
+      ...(prior && { logPosterior: objective, prior }),
       history: Float64Array.from(history),
       nSamples,
       runs,

@@ -34,6 +34,7 @@ export type {
   FitOptions,
   InitializationMethod,
   IterationCallback,
+  Prior,
   Progress,
   SelectOptions,
   Start,
