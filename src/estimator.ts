@@ -311,8 +311,21 @@ export class MixtureEstimator implements Estimator {
     for (let component = 0; component < k; component++) {
       if (this.#raised[component] > 0) this.#raise(component, this.#raised[component]);
     }
-    if (empty > 0) yield* this.#reseedEmpty(total);
+    // Under a prior a component without rows is at its mode; moving it would lower what is maximised.
+    if (empty > 0 && this.#prior) this.#warnEmpty();
+    else if (empty > 0) yield* this.#reseedEmpty(total);
     this.#prepare();
+  }
+
+  #warnEmpty(): void {
+    for (let component = 0; component < this.mixture.k; component++) {
+      if (this.mixture.statusOf(component) === 0 || this.#reseeded.has(component)) continue;
+      this.#reseeded.add(component);
+      this.#warnings.push(
+        `iteration ${this.#iteration}: component ${component} has lost all its rows, and stays where the prior is largest; ask for ` +
+          'fewer components',
+      );
+    }
   }
 
   keep(): void {

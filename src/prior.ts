@@ -19,7 +19,7 @@ export interface UsedPrior {
 }
 
 /**
- * Source: Fraley and Raftery 2007, section 2.2. With kappa the shrinkage and m the mean of the prior, up to a constant
+ * Source: Fraley and Raftery 2007. With kappa the shrinkage and m the mean of the prior, up to a constant
  *
  *   log p(means, covariances) = -1/2 sum_k [(1 + e) ln |C_k| + tr(C_k^-1 (Lambda + kappa (m_k - m)(m_k - m)^T))]
  *
