@@ -285,15 +285,16 @@ function* fitSteps(
   }
   const { parameters, result, warnings } = best as Run;
   const spurious = result.iterations > 0 ? spuriousComponents(kernel, parameters, total) : [];
-  const all = [...warnings, ...spurious.map(spuriousWarning)];
+  const all = [...warnings, ...spurious.map((one) => spuriousWarning(one, prior !== undefined))];
   return outcome({ ...(best as Run), warnings: all }, prior, done, source.rows, settings);
 }
 
-function spuriousWarning({ component, count, flatness }: SpuriousComponent): string {
+function spuriousWarning({ component, count, flatness }: SpuriousComponent, withPrior: boolean): string {
   return (
     `component ${component} rests on ${Number(count.toPrecision(3))} rows that lie almost in a plane (spread across it: ` +
     `${Number((100 * flatness).toPrecision(2))} % of that of the other components): probably a spurious maximum of the ` +
-    'likelihood. Raise nInit or regularization, or ask for fewer components or a covarianceType with fewer parameters'
+    `likelihood. Raise nInit${withPrior ? '' : ' or regularization'}, or ask for fewer components or a ` +
+    'covarianceType with fewer parameters'
   );
 }
 

@@ -39,6 +39,7 @@ export type {
   SelectOptions,
   Start,
 } from './options.ts';
+export type { UsedPrior } from './prior.ts';
 export {
   type FailedCell,
   type FittedCell,

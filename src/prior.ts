@@ -1,6 +1,5 @@
 // The conjugate prior of means and covariances: what it adds to an M-step, and its log-density.
 // Must not see rows, nor decide when covariances are brought to a model: the estimator does.
-import { cholesky, inverseFromFactor } from './cholesky.ts';
 import { GaussmixRangeError } from './errors.ts';
 import type { WholeData } from './estimator.ts';
 import type { Kernel } from './kernel.ts';
@@ -42,6 +41,8 @@ export class ConjugatePrior {
   /** a_k (K). */
   readonly shares: number;
   readonly #logs: number;
+  /** Matrix, inverse and workspace of one covariance; 0 where covariances are diagonal. */
+  readonly #matrices: number;
   readonly #total: number;
 
   private constructor(mixture: KernelMixture, model: CovarianceModel, used: UsedPrior, total: number) {
@@ -63,6 +64,7 @@ export class ConjugatePrior {
     this.#scale = Float64Array.from(lambda, (value) => times * value);
     this.shares = kernel.allocate(k);
     this.#logs = kernel.allocate(k * d);
+    this.#matrices = along ? 0 : kernel.allocate(4 * d * d);
   }
 
   /**
@@ -175,38 +177,37 @@ export class ConjugatePrior {
     const { kernel, k, d, form, means, covariances } = this.#mixture;
     const kappa = this.#shrinkage;
     const size = this.#scale.length;
-    const volumes = new Float64Array(k * d);
+    const { f64, exports } = kernel;
+    const logs = this.#logs / 8;
     let quadratic = 0;
-    let factor: Float64Array | undefined;
-    let inverse: Float64Array | undefined;
     for (let component = 0; component < k; component++) {
       const x = kernel.copy(means + 8 * component * d, d).map((value, j) => value - this.#mean[j]);
       if (form === 'spherical' || form === 'diag') {
         for (let j = 0; j < d; j++) {
           const i = form === 'diag' ? j : 0;
-          const variance = kernel.f64[covariances / 8 + component * size + i];
-          volumes[component * d + j] = variance;
+          const variance = f64[covariances / 8 + component * size + i];
+          f64[logs + component * d + j] = variance;
           quadratic += (this.#scale[i] + kappa * (x[j] * x[j])) / variance;
         }
         continue;
       }
+      const inverse = this.#matrices + 8 * size;
+      const workspace = inverse + 8 * size;
+      const at = covariances + (form === 'tied' ? 0 : 8 * component * size);
       if (form === 'full' || component === 0) {
-        factor = kernel.copy(covariances + 8 * component * d * d, d * d);
-        if (cholesky(factor, d) >= 0) return Number.NEGATIVE_INFINITY;
-        inverse = inverseFromFactor(factor, d);
+        if (exports.gmm_invert(at, inverse, d, workspace) !== 0) return Number.NEGATIVE_INFINITY;
+        exports.gmm_cholesky(at, this.#matrices, 0, d);
       }
       for (let i = 0; i < d; i++) {
         // |C| = |L|^2.
-        const pivot = (factor as Float64Array)[i * d + i];
-        volumes[component * d + i] = pivot * pivot;
+        const pivot = f64[this.#matrices / 8 + i * d + i];
+        f64[logs + component * d + i] = pivot * pivot;
         for (let j = 0; j < d; j++) {
-          quadratic +=
-            (inverse as Float64Array)[i * d + j] * (this.#scale[i * d + j] + kappa * (x[i] * x[j]));
+          quadratic += f64[inverse / 8 + i * d + j] * (this.#scale[i * d + j] + kappa * (x[i] * x[j]));
         }
       }
     }
-    kernel.view(this.#logs, k * d).set(volumes);
-    kernel.exports.gmm_log(this.#logs, this.#logs, k * d);
+    exports.gmm_log(this.#logs, this.#logs, k * d);
     let logVolumes = 0;
     for (const value of kernel.view(this.#logs, k * d)) logVolumes += value;
     return -0.5 * ((1 + this.#exponent) * logVolumes + quadratic);
@@ -243,21 +244,24 @@ function* defaultScale(
 ): Asking<Float64Array> {
   const d = data.mean.length;
   const mark = kernel.mark();
-  const power = kernel.allocate(1);
-  const value = kernel.view(power, 1);
-  const { gmm_log, gmm_exp } = kernel.exports;
-  value[0] = k;
-  gmm_log(power, power, 1);
-  value[0] *= -2 / d;
-  gmm_exp(power, power, 1);
-  const factor = total >= 2 ? (value[0] * total) / (total - 1) : value[0];
-  kernel.release(mark);
+  const place = kernel.allocate(d * d);
+  const { gmm_log, gmm_exp, gmm_cholesky } = kernel.exports;
+  const power = kernel.view(place, 1);
+  power[0] = k;
+  gmm_log(place, place, 1);
+  power[0] *= -2 / d;
+  gmm_exp(place, place, 1);
+  const factor = total >= 2 ? (power[0] * total) / (total - 1) : power[0];
   if (!along) {
     const whole = (yield* data.covariance()).map((entry) => factor * entry);
+    kernel.view(place, d * d).set(whole);
+    const singular = gmm_cholesky(place, place, 0, d) !== 0;
+    kernel.release(mark);
+    if (!singular) return whole;
     // Of columns that depend on each other (as where there are no more rows than columns) the variances alone; so does mclust.
-    if (cholesky(whole.slice(), d) < 0) return whole;
     return whole.map((_, i) => (i % (d + 1) === 0 ? factor * data.variance[i / (d + 1)] : 0));
   }
+  kernel.release(mark);
   const mean = data.variance.reduce((sum, v) => sum + v, 0) / d;
   return Float64Array.from({ length: d * d }, (_, i) => (i % (d + 1) === 0 ? factor * mean : 0));
 }
