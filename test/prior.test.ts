@@ -9,6 +9,7 @@ import {
   selectModel,
   selectModelAsync,
 } from 'gaussmix';
+import { bootstrap } from 'gaussmix/inference';
 import { describe, expect, it } from 'vitest';
 import {
   decompose,
@@ -184,10 +185,18 @@ describe.each(TYPES)('%s', (covarianceType) => {
       [[...Array(30).fill([7, 7]), ...clusters(40, 2, 1, 4)], 2],
     ];
     for (const [data, nComponents] of sets) {
-      const model = GaussianMixture.fit(data, { nComponents, covarianceType, prior: 'default' });
-      expect(model.fitted!.warnings).toEqual([]);
-      expect(violation(mclustName(covarianceType), nested(model))).toBeLessThan(1e-9);
-      for (const covariance of nested(model)) expect(Number.isFinite(logDeterminant(covariance))).toBe(true);
+      for (const initialization of [
+        'kmeans',
+        'random-from-data',
+        { means: data.slice(-nComponents) },
+      ] as const) {
+        const options = { nComponents, covarianceType, initialization, prior: 'default' } as const;
+        const model = GaussianMixture.fit(data, options);
+        expect(model.fitted!.warnings.filter((text) => /singular|repair/.test(text))).toEqual([]);
+        expect(violation(mclustName(covarianceType), nested(model))).toBeLessThan(1e-9);
+        for (const covariance of nested(model))
+          expect(Number.isFinite(logDeterminant(covariance))).toBe(true);
+      }
     }
   });
 
@@ -290,6 +299,13 @@ it('goes into a selection, on workers too', async () => {
   expect(table.every((cell) => cell.error === undefined)).toBe(true);
   const other = await selectModelAsync(iris, { ...options, workers: 2 });
   expect(JSON.stringify(other.best)).toBe(JSON.stringify(best));
+});
+
+it('goes into the refits of a bootstrap', () => {
+  const model = GaussianMixture.fit(iris, { nComponents: 2, prior: 'default' });
+  const { models } = bootstrap(model, iris, { prior: model.fitted!.prior!, replicates: 3 });
+  expect(models.length).toBe(3);
+  for (const { fitted } of models) expect(fitted!.prior).toEqual(model.fitted!.prior);
 });
 
 describe('refuses', () => {
