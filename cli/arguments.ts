@@ -18,6 +18,8 @@ export interface FittingCommand {
   readonly maxIterations: number;
   readonly tolerance: number;
   readonly regularization: number | 'auto';
+  /** Of means and covariances, with its defaults. */
+  readonly prior: boolean;
   readonly seed: number;
   readonly columns: string | undefined;
   /** Whether the first row is the header; undefined: that is found out. */
@@ -208,6 +210,7 @@ function fitting(parsed: Parsed, data: string): FittingCommand {
       (parsed.text('regularization') ?? 'auto') === 'auto'
         ? 'auto'
         : parsed.nonNegative('regularization', 0, 'auto or '),
+    prior: priorOf(parsed),
     seed: parsed.integer('seed', 0, 0),
     columns: parsed.text('columns'),
     header: parsed.either('header', 'no-header'),
@@ -217,6 +220,14 @@ function fitting(parsed: Parsed, data: string): FittingCommand {
     quiet: parsed.flag('quiet'),
     verbose: parsed.flag('verbose'),
   };
+}
+
+function priorOf(parsed: Parsed): boolean {
+  const prior = parsed.flag('prior');
+  if (prior && (parsed.text('regularization') ?? 'auto') !== 'auto') {
+    throw parsed.usage('--prior keeps covariances regular by itself: leave --regularization out');
+  }
+  return prior;
 }
 
 function initOf(parsed: Parsed): FittingCommand['init'] {

@@ -87,6 +87,7 @@ export function commonOptions(
     maxIterations: command.maxIterations,
     tolerance: command.tolerance,
     regularization: command.regularization,
+    prior: command.prior ? 'default' : undefined,
     seed: command.seed,
   };
 }

@@ -84,7 +84,7 @@ function checkStart(options: FitOptions, columns: number): void {
   const data = new Float64Array(rows * columns);
   for (let column = 0; column < columns; column++) data[column * columns + column] = 1;
   const shape = [rows, columns];
-  GaussianMixture.fit({ data, shape }, { ...options, maxIterations: 0, regularization: 1 });
+  GaussianMixture.fit({ data, shape }, { ...options, maxIterations: 0, prior: undefined, regularization: 1 });
 }
 
 function batchLimits(command: FitCommand, groups: number, rows: number, columns: number): BatchLimits {

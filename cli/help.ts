@@ -51,6 +51,8 @@ const FITTING_HELP = `  --init START           kmeans (default), k-means++, rand
   --tolerance T          stop when the mean log-likelihood per row changes by less (1e-5)
   --regularization R     added to the diagonal of the covariances, in squared units of the data;
                          auto (default) is 1e-6 of each column's variance
+  --prior                a weak prior of means and covariances (Fraley and Raftery 2007) in place of
+                         --regularization: no covariance becomes singular
   --seed S               seed of the random numbers, from 0 to 9007199254740991 (0)
   --columns COLUMNS      columns to use (all)`;
 

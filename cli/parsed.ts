@@ -26,6 +26,7 @@ const FITTING: OptionSpecs = {
   'max-iterations': { type: 'string' },
   tolerance: { type: 'string' },
   regularization: { type: 'string' },
+  prior: { type: 'boolean' },
   seed: { type: 'string' },
   weights: { type: 'string' },
   json: { type: 'boolean' },

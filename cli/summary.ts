@@ -72,7 +72,7 @@ function overview(command: FitCommand, result: FitResult): string {
     command.weights === undefined
       ? plural(fitted.nSamples, 'row')
       : `weights adding up to ${formatNumber(result.totalWeight)}`;
-  const lines: [string, string][] = [
+  const lines: (readonly [string, string])[] = [
     ['Data', dataLine(command, fitted.nSamples, model)],
     [
       'Mixture',
@@ -84,6 +84,14 @@ function overview(command: FitCommand, result: FitResult): string {
       'Log-likelihood',
       `${formatNumber(fitted.logLikelihood, 6)} nats per row, ${formatNumber(total, 6)} in total (${counted})`,
     ],
+    ...(fitted.logPosterior === undefined
+      ? []
+      : [
+          [
+            'Log-posterior',
+            `${formatNumber(fitted.logPosterior, 6)} per row: with the prior, what was maximised`,
+          ] as const,
+        ]),
     [
       'Criteria',
       `BIC ${formatNumber(criteria.bic, 6)}, AIC ${formatNumber(criteria.aic, 6)}, ` +

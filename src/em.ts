@@ -3,17 +3,20 @@
 
 import type { Asking } from './passes.ts';
 
-/** What the loop needs of a mixture under estimation. Log-likelihoods are means per sample, in nats. */
+/**
+ * What the loop needs of a mixture under estimation. The objective is what is maximised, the log-likelihood or, with a prior, that and
+ * the log prior: mean per sample, in nats.
+ */
 export interface Estimator {
-  /** E-step: gathers statistics under the current parameters and returns their log-likelihood. */
+  /** E-step: gathers statistics under the current parameters and returns their objective. */
   expectation(): Asking<number>;
   /** M-step: replaces the parameters by those the statistics imply, repaired if need be. */
   maximization(): Asking<void>;
-  /** Log-likelihood of the current parameters, without gathering statistics. */
-  logLikelihood(): Asking<number>;
+  /** Objective of the current parameters, without gathering statistics. */
+  objective(): Asking<number>;
   /** Remembers the current parameters. */
   keep(): void;
-  /** Whether a component had to be repaired since the start: only that can lower the log-likelihood unduly. */
+  /** Whether a component had to be repaired since the start: only that can lower the objective unduly. */
   readonly repaired: boolean;
   /** Goes back to the parameters remembered. */
   restore(): void;
@@ -24,7 +27,7 @@ export interface LoopOptions {
   readonly tolerance: number;
   /** Called after each M-step; false stops the loop. It may wait for an answer, as any computation that asks. */
   readonly onIteration?:
-    | ((iteration: number, logLikelihood: number, change: number) => Asking<boolean>)
+    | ((iteration: number, objective: number, change: number) => Asking<boolean>)
     | undefined;
 }
 
@@ -33,20 +36,20 @@ export interface LoopResult {
   readonly stopped: boolean;
   readonly iterations: number;
   /** Of the parameters the estimator ends with. */
-  readonly logLikelihood: number;
+  readonly objective: number;
   /** At the start of each iteration. */
   readonly history: number[];
   /** After a repair the last parameters were worse than earlier ones, which were taken instead. */
   readonly wentBack: boolean;
 }
 
-/** Falls of the log-likelihood up to this share of it are the rounding of a sum. */
+/** Falls of the objective up to this share of it are the rounding of a sum. */
 export const LIKELIHOOD_ROUNDING = 1e-12;
 
 /**
- * Iterates E-step and M-step until the log-likelihood changes by less than `tolerance` between iterations
+ * Iterates E-step and M-step until the objective changes by less than `tolerance` between iterations
  * (Dempster, Laird and Rubin 1977; the order and the test of convergence are scikit-learn's). Ends with the best
- * parameters it has seen if a repair lowered the log-likelihood, else with the last ones (regularisation, which is asked
+ * parameters it has seen if a repair lowered the objective, else with the last ones (regularisation, which is asked
  * for, may lower it too; so it does in scikit-learn).
  */
 export function* expectationMaximization(estimator: Estimator, options: LoopOptions): Asking<LoopResult> {
@@ -68,12 +71,11 @@ export function* expectationMaximization(estimator: Estimator, options: LoopOpti
     converged = !stopped && Math.abs(change) < options.tolerance;
     previous = current;
   }
-  let logLikelihood = yield* estimator.logLikelihood();
-  const wentBack =
-    estimator.repaired && logLikelihood < best - LIKELIHOOD_ROUNDING * Math.max(1, Math.abs(best));
+  let objective = yield* estimator.objective();
+  const wentBack = estimator.repaired && objective < best - LIKELIHOOD_ROUNDING * Math.max(1, Math.abs(best));
   if (wentBack) {
     estimator.restore();
-    logLikelihood = best;
+    objective = best;
   }
-  return { converged, stopped, iterations: history.length, logLikelihood, history, wentBack };
+  return { converged, stopped, iterations: history.length, objective, history, wentBack };
 }

@@ -3,7 +3,7 @@
 import type { Estimator } from './em.ts';
 import { GaussmixRangeError } from './errors.ts';
 import { BLOCK, type Kernel } from './kernel.ts';
-import { type CovarianceForm, type CovarianceModel, formOf } from './options.ts';
+import { type CovarianceForm, type CovarianceModel, formOf, type PriorSettings } from './options.ts';
 import { covarianceLength, KernelMixture, ModelConstraint, type Parameters } from './parameters.ts';
 import {
   type Asking,
@@ -16,6 +16,7 @@ import {
   statisticsCount,
   worstRows,
 } from './passes.ts';
+import { ConjugatePrior } from './prior.ts';
 
 /** 'auto' adds this share of each feature's variance to every covariance diagonal. */
 const AUTO_REGULARIZATION = 1e-6;
@@ -86,6 +87,7 @@ export class WholeData {
    * Two passes over the rows: about the first row, then about the mean found, so that an offset costs no digits.
    * A regularisation that is a function answers for data without spread: none is refused then, and the variances found in
    * the first pass will do where they have lost less than two digits.
+   * @param mayBeSingular features may depend on each other, whatever the model: a prior keeps covariances regular
    * @throws GaussmixRangeError DEGENERATE_DATA when no covariance of the model can be estimated from the data
    */
   static *of(
@@ -95,6 +97,7 @@ export class WholeData {
     model: CovarianceModel,
     regularization: Regularization,
     label: (feature: number) => string,
+    mayBeSingular: boolean = false,
   ): Asking<WholeData> {
     const firstRow = yield* gatherCopy(kernel, Uint32Array.of(0), d);
     const about = yield* moments(kernel, rows, 'diag', firstRow);
@@ -106,7 +109,7 @@ export class WholeData {
     const variance = covariance.map((v) => Math.max(0, v));
     const data = new WholeData(kernel, rows, mean, variance, regularization);
     data.#checkFinite(label);
-    if (typeof regularization !== 'function') yield* data.#check(model, label);
+    if (typeof regularization !== 'function') yield* data.#check(mayBeSingular ? 'diag' : model, label);
     return data;
   }
 
@@ -187,6 +190,9 @@ export class MixtureEstimator implements Estimator {
   #statistics: number = 0;
   #iteration: number = 0;
   #kept: Parameters | undefined;
+  #prior: ConjugatePrior | undefined;
+  #meanLogLikelihood: number = Number.NEGATIVE_INFINITY;
+  #keptLogLikelihood: number = Number.NEGATIVE_INFINITY;
   readonly #mayPrune: boolean;
   #active: boolean = false;
 
@@ -214,8 +220,21 @@ export class MixtureEstimator implements Estimator {
     if (form === 'spherical') kernel.f64[this.#floor / 8] = SINGULAR * meanOf(data.variance);
   }
 
-  /** Takes over start parameters, their covariances brought to the model; singular ones are raised as in an M-step. */
-  start(parameters: Parameters): void {
+  /**
+   * From now on the posterior is maximised.
+   * @param total sum of the sample weights
+   * @throws GaussmixRangeError for a prior that does not go with the data
+   */
+  *setPrior(settings: PriorSettings, model: CovarianceModel, total: number): Asking<ConjugatePrior> {
+    this.#prior = yield* ConjugatePrior.of(settings, this.mixture, model, this.#data, total);
+    return this.#prior;
+  }
+
+  /**
+   * Takes over start parameters, their covariances brought to the model; singular ones are raised as in an M-step.
+   * @param found in the data, by an M-step: a prior has its share in them
+   */
+  start(parameters: Parameters, found: boolean = false): void {
     this.#raised.fill(0);
     this.#reseeded.clear();
     this.#warnings = [];
@@ -223,7 +242,13 @@ export class MixtureEstimator implements Estimator {
     this.#active = false;
     this.mixture.write(parameters);
     this.#constraint.read();
+    this.#prior?.start(parameters.weights, found ? this.#constraint.covariances : undefined);
     this.#prepare();
+  }
+
+  /** Mean log-likelihood of the parameters that were last asked for theirs, or restored: with a prior, without it. */
+  get meanLogLikelihood(): number {
+    return this.#meanLogLikelihood;
   }
 
   get repaired(): boolean {
@@ -243,11 +268,11 @@ export class MixtureEstimator implements Estimator {
   *expectation(): Asking<number> {
     this.#statistics = yield* accumulate(this.mixture, this.#stack, false, this.#active);
     this.#chooseActive();
-    return this.#meanLogLikelihood(this.#statistics);
+    return this.#objective(this.#statistics);
   }
 
-  *logLikelihood(): Asking<number> {
-    return this.#meanLogLikelihood(yield* accumulate(this.mixture, this.#stack, true, this.#active));
+  *objective(): Asking<number> {
+    return this.#objective(yield* accumulate(this.mixture, this.#stack, true, this.#active));
   }
 
   /**
@@ -266,9 +291,11 @@ export class MixtureEstimator implements Estimator {
       : perRow <= Math.min(ACTIVE_ON * k, ACTIVE_LIMIT);
   }
 
-  #meanLogLikelihood(statistics: number): number {
+  #objective(statistics: number): number {
     const { f64 } = this.mixture.kernel;
-    return f64[statistics / 8 + 1] / f64[statistics / 8];
+    const total = f64[statistics / 8];
+    this.#meanLogLikelihood = f64[statistics / 8 + 1] / total;
+    return this.#prior ? this.#meanLogLikelihood + this.#prior.logDensity() / total : this.#meanLogLikelihood;
   }
 
   *maximization(): Asking<void> {
@@ -279,28 +306,46 @@ export class MixtureEstimator implements Estimator {
     this.#constraint.read();
     const { covariances } = this.#constraint;
     const empty = mStep(this.mixture, this.#statistics, this.#regularization, EMPTY * total, covariances);
+    // The counts of the components come after the sums of weights and log-likelihoods.
+    this.#prior?.maximize(this.#statistics + 16, covariances);
     for (let component = 0; component < k; component++) {
       if (this.#raised[component] > 0) this.#raise(component, this.#raised[component]);
     }
-    if (empty > 0) yield* this.#reseedEmpty(total);
+    // Under a prior a component without rows is at its mode; moving it would lower what is maximised.
+    if (empty > 0 && this.#prior) this.#warnEmpty();
+    else if (empty > 0) yield* this.#reseedEmpty(total);
     this.#prepare();
+  }
+
+  #warnEmpty(): void {
+    for (let component = 0; component < this.mixture.k; component++) {
+      if (this.mixture.statusOf(component) === 0 || this.#reseeded.has(component)) continue;
+      this.#reseeded.add(component);
+      this.#warnings.push(
+        `iteration ${this.#iteration}: component ${component} has lost all its rows, and stays where the prior is largest; ask for ` +
+          'fewer components',
+      );
+    }
   }
 
   keep(): void {
     this.#kept = this.mixture.read();
+    this.#keptLogLikelihood = this.#meanLogLikelihood;
   }
 
   restore(): void {
     if (!this.#kept) return;
     this.mixture.write(this.#kept);
     this.mixture.prepare(this.#floor);
+    this.#meanLogLikelihood = this.#keptLogLikelihood;
   }
 
   /** Brings covariances to the model and factorises; raises the diagonal of singular ones until none is left. */
   #prepare(): void {
     const { mixture } = this;
     const singular: number[] = [];
-    this.#constraint.apply();
+    const shares = this.#prior?.shares;
+    this.#constraint.apply(shares);
     while (mixture.prepare(this.#floor) > 0) {
       for (let component = 0; component < mixture.k; component++) {
         if (mixture.statusOf(component) === 0) continue;
@@ -314,7 +359,7 @@ export class MixtureEstimator implements Estimator {
         this.#raised[component] = share;
         if (mixture.form === 'tied') break;
       }
-      this.#constraint.apply();
+      this.#constraint.apply(shares);
     }
     if (singular.length > 0) this.#warnSingular(singular);
   }

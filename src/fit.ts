@@ -17,6 +17,7 @@ import {
 import type { ModelParameters, Parameters } from './parameters.ts';
 import { type Asking, answerFrom, ResidentRows, type RowQuestion, runOn, wait } from './passes.ts';
 import { WorkerPool } from './pool.ts';
+import type { UsedPrior } from './prior.ts';
 import { Random } from './random.ts';
 import type { RowSource } from './row-source.ts';
 import { type SpuriousComponent, spuriousComponents } from './spurious.ts';
@@ -25,13 +26,20 @@ import { featureLabel } from './value-rules.ts';
 
 /** How a fit went. Log-likelihoods are means per sample in nats, weighted when there are sample weights. */
 export interface Fitted {
-  /** The log-likelihood changed by less than `tolerance` in the last iteration. */
+  /** The log-likelihood (with a prior: logPosterior) changed by less than `tolerance` in the last iteration. */
   readonly converged: boolean;
   /** M-steps of the best run. */
   readonly iterations: number;
   /** Of the parameters returned. */
   readonly logLikelihood: number;
-  /** At the start of each iteration of the best run. */
+  /**
+   * With a prior only: what the fit maximises, the log-likelihood and the log-density of means and covariances under the prior, divided
+   * by the number of samples (sum of the weights). Up to a constant that depends on the prior, K and D alone.
+   */
+  readonly logPosterior?: number;
+  /** With a prior only: its hyperparameters, as they can be given to another fit. */
+  readonly prior?: UsedPrior;
+  /** The log-likelihood (with a prior: logPosterior) at the start of each iteration of the best run. */
   readonly history: Float64Array;
   readonly nSamples: number;
   /** Restarts that were run. */
@@ -50,6 +58,7 @@ export interface FitOutcome {
 /** One run of EM. */
 export interface Run {
   readonly result: LoopResult;
+  readonly logLikelihood: number;
   readonly parameters: Parameters;
   readonly warnings: readonly string[];
   readonly isSound: boolean;
@@ -245,8 +254,10 @@ function* fitSteps(
   const form = formOf(model);
   const label = (feature: number): string => featureLabel(source, feature);
   const { rows, columns } = source;
-  const data = yield* WholeData.of(kernel, rows, columns, model, settings.regularization, label);
+  const withPrior = settings.prior !== undefined;
+  const data = yield* WholeData.of(kernel, rows, columns, model, settings.regularization, label, withPrior);
   const runs = new Runs(kernel, data, settings, makeModel, more);
+  yield* runs.open();
   const isTree = initialization === 'hierarchical';
   const startCount = isTree ? treeRows(rows, k) : undefined;
   const startRows =
@@ -278,14 +289,14 @@ function* fitSteps(
       );
   }
   if (more && !runs.stopped) best = yield* more.best(runs, best as Run, kernel, data, settings);
-  return outcome(best as Run, own, rows, settings);
+  return outcome(best as Run, runs.prior, own, rows, settings);
 }
 
-/** The better of two runs; equal ones: the first. A run that is not sound loses against one that is, where that counts. */
+/** The better of two runs by what they maximise; equal ones: the first. A run that is not sound loses against one that is, where that counts. */
 export function better(a: Run | undefined, b: Run, soundFirst: boolean): Run {
   if (a === undefined) return b;
   if (soundFirst && a.isSound !== b.isSound) return a.isSound ? a : b;
-  return b.result.logLikelihood > a.result.logLikelihood ? b : a;
+  return b.result.objective > a.result.objective ? b : a;
 }
 
 /** The runs of one fit. */
@@ -302,6 +313,8 @@ export class Runs {
   readonly #total: number;
   readonly #more: Continuation | undefined;
   readonly #startedAt: number = performance.now();
+  /** As it is used, all its values filled in. */
+  prior: UsedPrior | undefined;
 
   constructor(
     kernel: Kernel,
@@ -320,20 +333,30 @@ export class Runs {
     this.#total = sampleWeight ? sampleWeight.reduce((sum, weight) => sum + weight, 0) : data.rows;
   }
 
+  /** Before the first run. */
+  *open(): Asking<void> {
+    const { prior, covarianceType } = this.#settings;
+    if (prior) this.prior = (yield* this.#estimator.setPrior(prior, covarianceType, this.#total)).used;
+  }
+
   *from(start: Parameters, maxIterations: number = this.#settings.maxIterations): Asking<Run> {
     const estimator = this.#estimator;
     const { onIteration, tolerance, covarianceType: model } = this.#settings;
     const run = this.done++;
-    estimator.start(start);
+    estimator.start(start, typeof this.#settings.initialization === 'string');
+    const withPrior = this.prior !== undefined;
     const startedAt = this.#startedAt;
     const result = yield* expectationMaximization(estimator, {
       maxIterations,
       tolerance,
       onIteration:
         onIteration &&
-        function* (this: Runs, iteration: number, logLikelihood: number, change: number) {
+        function* (this: Runs, iteration: number, objective: number, change: number) {
           const elapsedMs = performance.now() - startedAt;
-          const progress = new IterationProgress({ run, iteration, logLikelihood, change, elapsedMs }, () =>
+          const { meanLogLikelihood: logLikelihood } = estimator;
+          const logPosterior = withPrior && { logPosterior: objective };
+          const values = { run, iteration, logLikelihood, ...logPosterior, change, elapsedMs };
+          const progress = new IterationProgress(values, () =>
             this.#makeModel({ ...estimator.mixture.read(), model }),
           );
           try {
@@ -352,16 +375,17 @@ export class Runs {
       spurious.length === 0 &&
       estimator.singular.length === 0 &&
       (!this.#more || (yield* this.#more.isSound(this.#kernel, this.#data, parameters)));
-    const warnings = [...estimator.takeWarnings(), ...spurious.map(spuriousWarning)];
-    return { result, parameters, warnings, isSound };
+    const warnings = [...estimator.takeWarnings(), ...spurious.map((one) => spuriousWarning(one, withPrior))];
+    return { result, logLikelihood: estimator.meanLogLikelihood, parameters, warnings, isSound };
   }
 }
 
-function spuriousWarning({ component, count, flatness }: SpuriousComponent): string {
+function spuriousWarning({ component, count, flatness }: SpuriousComponent, withPrior: boolean): string {
   return (
     `component ${component} rests on ${Number(count.toPrecision(3))} rows that lie almost in a plane (spread across it: ` +
     `${Number((100 * flatness).toPrecision(2))} % of that of the other components): probably a spurious maximum of the ` +
-    'likelihood. Raise nInit or regularization, or ask for fewer components or a covarianceType with fewer parameters'
+    `likelihood. Raise nInit${withPrior ? '' : ' or regularization'}, or ask for fewer components or a ` +
+    'covarianceType with fewer parameters'
   );
 }
 
@@ -370,6 +394,7 @@ class IterationProgress implements Progress {
   declare readonly run: number;
   declare readonly iteration: number;
   declare readonly logLikelihood: number;
+  declare readonly logPosterior?: number;
   declare readonly change: number;
   declare readonly elapsedMs: number;
   readonly #make: () => GaussianMixture;
@@ -399,16 +424,17 @@ class IterationProgress implements Progress {
 }
 
 function outcome(
-  { result, parameters, warnings, isSound }: Run,
+  { result, logLikelihood, parameters, warnings, isSound }: Run,
+  prior: UsedPrior | undefined,
   runs: number,
   nSamples: number,
   settings: FitSettings,
 ): FitOutcome {
-  const { converged, iterations, logLikelihood, history } = result;
+  const { converged, iterations, objective, history } = result;
   const all = [...warnings];
   if (result.wentBack) {
     all.push(
-      'the repair lowered the log-likelihood; the best parameters seen are returned, not those of the last iteration',
+      `the repair lowered the ${prior ? 'log-posterior' : 'log-likelihood'}; the best parameters seen are returned, not those of the last iteration`,
     );
   }
   if (result.stopped) all.push(`stopped by onIteration or timeLimitMs after ${iterations} iterations`);
@@ -426,6 +452,7 @@ function outcome(
       converged,
       iterations,
       logLikelihood,
+      ...(prior && { logPosterior: objective, prior }),
       history: Float64Array.from(history),
       nSamples,
       runs,

@@ -34,10 +34,12 @@ export type {
   FitOptions,
   InitializationMethod,
   IterationCallback,
+  Prior,
   Progress,
   SelectOptions,
   Start,
 } from './options.ts';
+export type { UsedPrior } from './prior.ts';
 export {
   type FailedCell,
   type FittedCell,

@@ -416,6 +416,10 @@ function* wholeCovariances(
   const one = (yield* data.covariance()).slice();
   if (!isPositiveDefinite(kernel, one, d)) {
     for (let j = 0; j < d; j++) one[j * d + j] += data.regularization[j];
+    // Only with a prior does data without regularisation come here; its variances alone are a regular start.
+    if (data.regularization.every((value) => value === 0)) {
+      for (let i = 0; i < d * d; i++) if (i % (d + 1) !== 0) one[i] = 0;
+    }
   }
   if (form === 'tied') return one;
   const all = new Float64Array(k * d * d);

@@ -6,6 +6,7 @@ import type { MixtureParameters } from './gaussian-mixture.ts';
 import { Matrix } from './matrix.ts';
 import { type CovarianceModel, canonicalCovarianceType } from './options.ts';
 import type { ModelParameters } from './parameters.ts';
+import type { UsedPrior } from './prior.ts';
 
 const FORMAT = 'gaussmix-model';
 const VERSION = 1;
@@ -25,6 +26,8 @@ export interface ModelJSON {
     converged: boolean;
     iterations: number;
     logLikelihood: number;
+    logPosterior?: number;
+    prior?: UsedPrior;
     history: number[];
     nSamples: number;
     runs: number;
@@ -98,12 +101,12 @@ export function readModel(json: unknown): {
   }
   return {
     parameters: { weights, means, covariances, covarianceType },
-    ...(json.fitted !== undefined && { fitted: readFitted(json.fitted) }),
+    ...(json.fitted !== undefined && { fitted: readFitted(json.fitted, d) }),
     ...(json.featureNames !== undefined && { featureNames: strings(json.featureNames, 'featureNames', d) }),
   };
 }
 
-function readFitted(value: unknown): Fitted {
+function readFitted(value: unknown, d: number): Fitted {
   if (!isObject(value)) throw bad('fitted', 'an object', value);
   const { converged, history, logLikelihood } = value;
   if (typeof converged !== 'boolean') throw bad('fitted.converged', 'true or false', converged);
@@ -113,10 +116,25 @@ function readFitted(value: unknown): Fitted {
     converged,
     iterations: count(value, 'iterations'),
     logLikelihood,
+    ...(value.prior !== undefined && {
+      logPosterior: finite(value.logPosterior, 'fitted.logPosterior'),
+      prior: readPrior(value.prior, d),
+    }),
     history: Float64Array.from(numbers(history, history.length, 'fitted.history')),
     nSamples: count(value, 'nSamples'),
     runs: count(value, 'runs'),
     warnings: strings(value.warnings, 'fitted.warnings'),
+  };
+}
+
+function readPrior(value: unknown, d: number): UsedPrior {
+  const name = 'fitted.prior';
+  if (!isObject(value)) throw bad(name, 'an object', value);
+  return {
+    shrinkage: finite(value.shrinkage, `${name}.shrinkage`),
+    mean: numbers(value.mean, d, `${name}.mean`),
+    degreesOfFreedom: finite(value.degreesOfFreedom, `${name}.degreesOfFreedom`),
+    scale: matrix(value.scale, d, d, `${name}.scale`),
   };
 }
 
@@ -151,11 +169,12 @@ function list(value: unknown, length: number, name: string): unknown[] {
 }
 
 function numbers(value: unknown, length: number, name: string): number[] {
-  return list(value, length, name).map((entry, i) => {
-    if (typeof entry !== 'number' || !Number.isFinite(entry))
-      throw bad(`${name}[${i}]`, 'a finite number', entry);
-    return entry;
-  });
+  return list(value, length, name).map((entry, i) => finite(entry, `${name}[${i}]`));
+}
+
+function finite(value: unknown, name: string): number {
+  if (typeof value !== 'number' || !Number.isFinite(value)) throw bad(name, 'a finite number', value);
+  return value;
 }
 
 function matrix(value: unknown, rows: number, columns: number, name: string): number[][] {

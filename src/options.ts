@@ -3,6 +3,7 @@
 import { GaussmixRangeError, GaussmixTypeError } from './errors.ts';
 import type { GaussianMixture } from './gaussian-mixture.ts';
 import type { Matrix, MatrixLike } from './matrix.ts';
+import { toRowSource } from './row-source.ts';
 import { describeValue } from './value-rules.ts';
 
 /**
@@ -43,6 +44,37 @@ export interface Start {
   readonly precisions?: readonly (ArrayLike<number> | Matrix | MatrixLike)[] | undefined;
 }
 
+/**
+ * A prior of each component's mean and covariance, conjugate (normal-inverse-Wishart): mean_k ~ N(mean, C_k / shrinkage), C_k ~
+ * inverse Wishart(degreesOfFreedom, scale). Defaults, and what it is for covariances along the axes, as Fraley and
+ * Raftery 2007 have it ("Bayesian regularization for normal mixture estimation and model-based clustering"): about the worth of one
+ * hundredth of a row for the means, and covariances that are never singular. See docs/ALGORITHM.md.
+ */
+export interface Prior {
+  /** Rows that the prior's mean is worth (kappa), finite, > 0, default 0.01. */
+  readonly shrinkage?: number | undefined;
+  /** D, in the units of the data; default: the means of the columns. */
+  readonly mean?: ArrayLike<number> | undefined;
+  /** Finite, > D - 1, default D + 2. */
+  readonly degreesOfFreedom?: number | undefined;
+  /**
+   * D variances, or D x D; in squared units of the data. Default: the covariance of the data (its mean variance, where covariances
+   * lie along the axes), divided by K^(2 / D). Of a matrix given, models with covariances along the axes use the diagonal.
+   */
+  readonly scale?: ArrayLike<number> | MatrixLike | undefined;
+}
+
+/** A {@link Prior} as far as it can be checked without the data. */
+export interface PriorSettings {
+  readonly shrinkage: number;
+  readonly mean: Float64Array | undefined;
+  readonly degreesOfFreedom: number | undefined;
+  /** D x 1: variances. D x D: a matrix. */
+  readonly scale:
+    | { readonly rows: number; readonly columns: number; readonly values: Float64Array }
+    | undefined;
+}
+
 /** What an {@link IterationCallback} is told of each iteration. */
 export interface Progress {
   /** Restart, from 0. */
@@ -51,7 +83,9 @@ export interface Progress {
   readonly iteration: number;
   /** Mean per sample at the start of the iteration, in nats. */
   readonly logLikelihood: number;
-  /** Since the iteration before; Infinity in the first. */
+  /** With a prior, what is maximised: see {@link Fitted.logPosterior}. */
+  readonly logPosterior?: number;
+  /** Of what is maximised, since the iteration before; Infinity in the first. */
   readonly change: number;
   /** Milliseconds since the fit began. */
   readonly elapsedMs: number;
@@ -101,9 +135,15 @@ export interface CommonFitOptions extends DataOptions {
   readonly tolerance?: number | undefined;
   /**
    * Added to every covariance diagonal at each M-step, which keeps it regular; default 'auto'. A finite number >= 0 is
-   * in squared units of the data; 'auto' is 1e-6 of each feature's variance, so that a fit does not depend on units.
+   * in squared units of the data; 'auto' is 1e-6 of each feature's variance, so that a fit does not depend on units. With a
+   * `prior` nothing is added: 'auto' is then 0, and another number is refused.
    */
   readonly regularization?: number | 'auto' | undefined;
+  /**
+   * A prior of means and covariances, default none: the fit then maximises log-likelihood plus log prior, which no iteration
+   * lowers, and no covariance becomes singular. 'default', or an object with what differs from the defaults: see {@link Prior}.
+   */
+  readonly prior?: 'default' | Prior | undefined;
   /** An integer from 0 to 2^53 - 1, default 0. Same seed, data and options: same bits, on every machine. */
   readonly seed?: number | undefined;
   /** One per row (N), each finite and >= 0, not all 0; a weight of 2 means the row twice. Default: 1 each. */
@@ -175,6 +215,7 @@ export interface FitSettings {
   readonly maxIterations: number;
   readonly tolerance: number;
   readonly regularization: number | 'auto';
+  readonly prior: PriorSettings | undefined;
   readonly seed: number;
   /** N; undefined: all 1. */
   readonly sampleWeight: Float64Array | undefined;
@@ -193,6 +234,7 @@ const FIT_OPTION_NAMES: readonly string[] = [
   'maxIterations',
   'tolerance',
   'regularization',
+  'prior',
   'seed',
   'sampleWeight',
   'missing',
@@ -235,7 +277,8 @@ export function validateFitOptions(
     shortRuns: integer('shortRuns', orDefault(given.shortRuns, 1), 1),
     maxIterations: integer('maxIterations', orDefault(given.maxIterations, 500), 0),
     tolerance: nonNegative('tolerance', orDefault(given.tolerance, 1e-5)),
-    regularization: checkRegularization(orDefault(given.regularization, 'auto')),
+    regularization: checkRegularization(orDefault(given.regularization, 'auto'), given.prior !== undefined),
+    prior: checkPrior(given.prior),
     seed: checkSeed(given.seed),
     sampleWeight: checkSampleWeight(given.sampleWeight, rows, nComponents),
     missing: 'error',
@@ -495,9 +538,50 @@ function checkInitialization(value: unknown): InitializationMethod | Start {
   throw invalid('initialization', value, 'string', allowed);
 }
 
-function checkRegularization(value: unknown): number | 'auto' {
-  if (value === 'auto') return 'auto';
-  return nonNegative('regularization', value, "'auto' or ");
+function checkRegularization(value: unknown, withPrior: boolean): number | 'auto' {
+  if (value === 'auto') return withPrior ? 0 : 'auto';
+  const given = nonNegative('regularization', value, "'auto' or ");
+  if (withPrior && given > 0) {
+    throw new GaussmixRangeError(
+      'INVALID_OPTION',
+      `regularization is ${given}, but there is a prior, which keeps covariances regular: give one of them`,
+    );
+  }
+  return given;
+}
+
+/** What needs no data; the rest is checked by ConjugatePrior. */
+function checkPrior(value: unknown): PriorSettings | undefined {
+  if (value === undefined) return undefined;
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+  if (value !== 'default' && !isObject) {
+    const allowed = "'default' or an object such as { shrinkage: 0.01, degreesOfFreedom: 5 }";
+    throw invalid('prior', value, 'string', allowed);
+  }
+  const given: Readonly<Record<string, unknown>> = isObject ? (value as Record<string, unknown>) : {};
+  checkKnownNames(given, ['shrinkage', 'mean', 'degreesOfFreedom', 'scale'], 'prior');
+  const { degreesOfFreedom } = given;
+  return {
+    shrinkage: positive('prior.shrinkage', orDefault(given.shrinkage, 0.01)),
+    mean: given.mean === undefined ? undefined : readMatrix(given.mean, 'prior.mean').values,
+    degreesOfFreedom:
+      degreesOfFreedom === undefined ? undefined : positive('prior.degreesOfFreedom', degreesOfFreedom),
+    scale: given.scale === undefined ? undefined : readMatrix(given.scale, 'prior.scale'),
+  };
+}
+
+function positive(name: string, value: unknown): number {
+  if (Number.isFinite(value) && (value as number) > 0) return value as number;
+  throw invalid(name, value, 'number', 'a finite number > 0');
+}
+
+/** A copy of any matrix of finite numbers; a plain array is one column. */
+function readMatrix(value: unknown, name: string): NonNullable<PriorSettings['scale']> {
+  const source = toRowSource(value as MatrixLike, { name });
+  const { rows, columns } = source;
+  const values = new Float64Array(rows * columns);
+  source.read(0, rows, values);
+  return { rows, columns, values };
 }
 
 function checkCallback(value: unknown): AsyncIterationCallback | undefined {
@@ -562,6 +646,9 @@ const SYNONYMS: Readonly<Record<string, string | undefined>> = {
   epsilon: 'tolerance',
   regcovar: 'regularization',
   regularisation: 'regularization',
+  priorcontrol: 'prior',
+  kappa: 'shrinkage',
+  dof: 'degreesOfFreedom',
   randomstate: 'seed',
   randomseed: 'seed',
   weights: 'sampleWeight',

@@ -462,10 +462,13 @@ export class ModelConstraint {
     kernel.f64.copyWithin(this.covariances / 8, from, from + covarianceLength(form, k, d));
   }
 
-  /** Writes the mixture's covariances; those it has are where iterations start. */
-  apply(): void {
+  /**
+   * Writes the mixture's covariances; those it has are where iterations start.
+   * @param shares address of what each component counts (K), the mixture's weights by default
+   */
+  apply(shares: number = this.#mixture.weights): void {
     if (this.#workspace === 0) return;
-    const { kernel, k, d, weights, covariances } = this.#mixture;
-    kernel.exports.gmm_constrain(this.#code, d, k, weights, this.covariances, covariances, this.#workspace);
+    const { kernel, k, d, covariances } = this.#mixture;
+    kernel.exports.gmm_constrain(this.#code, d, k, shares, this.covariances, covariances, this.#workspace);
   }
 }

@@ -60,7 +60,7 @@ function* runsFrom(
 ): Asking<Run> {
   let best = own;
   const keep = function* (start: Parameters, solution: Solution, what: string): Asking<void> {
-    if (best.isSound && best.result.logLikelihood >= solution.logLikelihood) return;
+    if (best.isSound && best.logLikelihood >= solution.logLikelihood) return;
     const unchanged = yield* runs.from(start, 0);
     if (better(best, unchanged, true) === best) return;
     const note = `no better solution was found than ${what}, which is one of this model too and is returned`;

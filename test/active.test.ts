@@ -86,7 +86,7 @@ function run({ rows: x, start }: Data, form: CovarianceForm, iterations: number,
   const { weights, means, covariances: fitted } = estimator.mixture.read();
   return {
     parameters: [...weights, ...means, ...fitted],
-    logLikelihood: result.logLikelihood,
+    logLikelihood: result.objective,
     iterations: result.iterations,
     activePasses,
   };

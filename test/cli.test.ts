@@ -94,6 +94,20 @@ describe('fit', () => {
     expect(numbersOf(json)).toEqual(numbersOf(JSON.parse(JSON.stringify(model))));
   });
 
+  it('--prior is the default prior, in the summary and for groups too', async () => {
+    const args = [irisFile, '-k', '2', '--columns', '1-4', '--prior'];
+    const model = GaussianMixture.fit(iris, { nComponents: 2, prior: 'default' });
+    expect(numbersOf(await fitJson(args))).toEqual(numbersOf(JSON.parse(JSON.stringify(model))));
+    expect(await output(['fit', ...args])).toMatch(/Log-posterior +-0\.8\d+ per row/);
+    const one = faithful.map((row) => `${row.join(',')},a`).join('\n');
+    const grouped = ['fit', '-', '-k', '2', '--group-by', '3', '--prior', '--quiet'];
+    const line = JSON.parse(await output(grouped, one));
+    expect(line.model.fitted.prior.degreesOfFreedom).toBe(4);
+    const { code, stderr } = await run([...['fit', ...args], '--regularization', '0.1']);
+    expect(code).toBe(2);
+    expect(stderr).toContain('leave --regularization out');
+  });
+
   it('saves a model that the library reads', async () => {
     const file = join(folder, 'saved.json');
     const json = await fitJson([faithfulFile, '-k', '3', '-o', file]);

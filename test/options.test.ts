@@ -45,6 +45,7 @@ test('defaults', () => {
     maxIterations: 500,
     tolerance: 1e-5,
     regularization: 'auto',
+    prior: undefined,
     seed: 0,
     sampleWeight: undefined,
     missing: 'error',
@@ -66,6 +67,7 @@ test('every option is taken over', () => {
     maxIterations: 0,
     tolerance: 0,
     regularization: 0,
+    prior: undefined,
     seed: Number.MAX_SAFE_INTEGER,
     sampleWeight: new Float64Array(ROWS).fill(2),
     missing: 'error',
@@ -353,6 +355,7 @@ describe('unknown names', () => {
     ['K', 'k'],
     ['reg_covar', 'regularization'],
     ['regularisation', 'regularization'],
+    ['prior_control', 'prior'],
     ['random_state', 'seed'],
     ['init_params', 'initialization'],
     ['initialisation', 'initialization'],
@@ -436,4 +439,61 @@ test('checkSeed: 0 by default', () => {
   expect(checkSeed(undefined)).toBe(0);
   expect(checkSeed(42)).toBe(42);
   expect(failure(() => checkSeed(-1)).message).toMatch(/^seed is -1/);
+});
+
+describe('prior', () => {
+  const withPrior = (prior: unknown, more: object = {}) => validate({ nComponents: 2, prior, ...more });
+
+  test("'default', an empty object and undefined hyperparameters mean the same", () => {
+    const defaults = { shrinkage: 0.01, mean: undefined, degreesOfFreedom: undefined, scale: undefined };
+    for (const prior of ['default', {}, { shrinkage: undefined, scale: undefined }]) {
+      expect(withPrior(prior).prior).toEqual(defaults);
+    }
+  });
+
+  test('takes copies that can be sent to a worker', () => {
+    const scale = [
+      [2, 0],
+      [0, 1],
+    ];
+    const mean = [1, 2];
+    const { prior } = withPrior({ shrinkage: 2, degreesOfFreedom: 7, mean, scale });
+    mean[0] = 5;
+    expect(structuredClone(prior)).toEqual({
+      shrinkage: 2,
+      degreesOfFreedom: 7,
+      mean: Float64Array.of(1, 2),
+      scale: { rows: 2, columns: 2, values: Float64Array.of(2, 0, 0, 1) },
+    });
+    expect(withPrior({ scale: [3, 4] }).prior?.scale).toEqual({
+      rows: 2,
+      columns: 1,
+      values: Float64Array.of(3, 4),
+    });
+  });
+
+  test("adds nothing to diagonals: 'auto' is 0, another number is refused", () => {
+    for (const regularization of [undefined, 'auto', 0]) {
+      expect(withPrior('default', { regularization }).regularization).toBe(0);
+    }
+    const error = failure(() => withPrior('default', { regularization: 1e-3 }));
+    expect(error.message).toMatch(/regularization is 0\.001, but there is a prior.*give one of them/);
+  });
+
+  test.each([
+    [true, T, /prior is the boolean true, but must be 'default' or an object/],
+    ['none', R, /prior is 'none', but must be 'default' or an object/],
+    [[1], T, /prior is an array of length 1/],
+    [null, T, /prior is null/],
+    [{ shrinkage: 0 }, R, /prior\.shrinkage is 0, but must be a finite number > 0/],
+    [{ shrinkage: '1' }, T, /prior\.shrinkage is '1'/],
+    [{ degreesOfFreedom: Number.NaN }, R, /prior\.degreesOfFreedom is NaN/],
+    [{ dof: 3 }, T, /unknown prior option "dof"; did you mean degreesOfFreedom\?/],
+    [{ mean: [1, Number.NaN] }, R, /prior\.mean: row 1/],
+    [{ scale: 3 }, T, /prior\.scale/],
+  ])('%o is refused', (prior, Failure, message) => {
+    const error = failure(() => withPrior(prior));
+    expect(error).toBeInstanceOf(Failure);
+    expect(error.message).toMatch(message);
+  });
 });

@@ -28,7 +28,8 @@ import {
 import type { ParameterErrors } from './standard-errors.ts';
 
 /** Options of {@link bootstrap}. */
-export interface BootstrapOptions extends Pick<FitOptions, 'regularization' | 'tolerance' | 'maxIterations'> {
+export interface BootstrapOptions
+  extends Pick<FitOptions, 'prior' | 'regularization' | 'tolerance' | 'maxIterations'> {
   /**
    * 'nonparametric' (default): N rows drawn with replacement (Efron 1979). 'weighted': every row stays, with random weights of
    * mean 1 (Newton and Raftery 1994; O'Hagan, Murphy, Scrucca and Gormley 2019): no replicate can lose all the rows of
@@ -65,6 +66,7 @@ const OPTIONS = [
   'seed',
   'onProgress',
   'regularization',
+  'prior',
   'tolerance',
   'maxIterations',
 ];
@@ -78,7 +80,7 @@ const OPTIONS = [
  *
  * @param model fitted to `data`
  * @param data N x D, the rows it was fitted to
- * @param options see {@link BootstrapOptions}; regularization, tolerance and maxIterations as the model was fitted with
+ * @param options see {@link BootstrapOptions}; prior, regularization, tolerance and maxIterations as the model was fitted with
  * @throws GaussmixError as `fit` for the data; UNKNOWN_OPTION, INVALID_OPTION; DEGENERATE_DATA when fewer than two replicates
  * could be fitted. O(replicates) fits
  * @example
@@ -120,7 +122,7 @@ function* bootstrapSteps(
   checkModel('bootstrap', 'model', model);
   checkKnownNames(options, [...OPTIONS, ...alsoAllowed], 'bootstrap');
   checkProgress('bootstrap', options.onProgress);
-  const { method = 'nonparametric', regularization, tolerance, maxIterations } = options;
+  const { method = 'nonparametric', prior, regularization, tolerance, maxIterations } = options;
   if (!METHODS.includes(method)) {
     throw new GaussmixRangeError(
       'INVALID_OPTION',
@@ -136,6 +138,7 @@ function* bootstrapSteps(
     covarianceType: model.covarianceType,
     initialization: model,
     regularization,
+    prior,
     tolerance,
     maxIterations,
   };
