@@ -41,6 +41,8 @@ const MOST_IN_MATRIX = 10;
 /** Components whose correlations are shown. */
 const MOST_MATRICES = 12;
 const STRONGEST = 10;
+/** Lines of a table that is kept on one page. */
+const SHORT = 16;
 
 /** Covariance types in words, and the names of both conventions. */
 const COVARIANCES: Readonly<Record<CovarianceType, string>> = {
@@ -63,6 +65,8 @@ const COVARIANCES: Readonly<Record<CovarianceType, string>> = {
   VVI: 'diag (VVI)',
   VII: 'spherical (VII)',
 };
+/** Types of one volume: with one feature, of one variance. */
+const ONE_VOLUME: readonly CovarianceType[] = ['tied', 'EII', 'EEI', 'EVI', 'EVE', 'EEV', 'EVV'];
 /** Types whose ellipses lie along the axes. */
 const UNCORRELATED: readonly CovarianceType[] = ['diag', 'spherical', 'EII', 'EEI', 'VEI', 'EVI'];
 /** Types whose components have the same correlations: equal shape and tilt. */
@@ -77,7 +81,7 @@ export function reportPage(report: Report): string {
     report.selection && ['selection', 'Selection', selection(report.selection)],
     ['components', 'Components', components(content, report.weightsName !== undefined)],
     ['picture', 'Rows and components', picture(content, report.weightsName !== undefined)],
-    ['correlations', 'Correlations', correlations(content)],
+    content.model.nFeatures > 1 ? ['correlations', 'Correlations', correlations(content)] : undefined,
     ['uncertainty', 'Uncertainty', uncertainty(content, report.weightsName !== undefined)],
     ['course', 'Course of the fit', course(content.model)],
   ];
@@ -120,24 +124,24 @@ function lead({ model, rows, names }: ReportContent): string {
       : fitted.converged
         ? `; the fit converged after ${plural(fitted.iterations, 'iteration')}`
         : `; the fit did <strong>not</strong> converge`;
-  return `${plural(model.nComponents, 'component')}, ${plural(rows, 'row')}, ${plural(names.length, 'feature')}${outcome}.`;
+  return `${plural(model.nComponents, 'component')}, ${grouped(rows)} ${rows === 1 ? 'row' : 'rows'}, ${plural(names.length, 'feature')}${outcome}.`;
 }
 
 function summary({ content, dataName, modelName, weightsName }: Report): string {
   const { model, rows, names, totalWeight, criteria, nParameters } = content;
   const { fitted } = model;
   const facts: [string, string][] = [
-    ['Rows', `${escapeText(fileName(dataName))}: ${number(rows, String(rows))}`],
+    ['Rows', `${escapeText(fileName(dataName))}: ${number(rows, grouped(rows))}`],
     ['Features', `${number(names.length, String(names.length))}: ${escapeText(listNames(names))}`],
   ];
   if (weightsName !== undefined) {
-    const sum = number(totalWeight, formatNumber(totalWeight, 6));
+    const sum = number(totalWeight, formatCount(totalWeight));
     facts.push(['Weights', `column ${escapeText(weightsName)}, adding up to ${sum}`]);
   }
   if (modelName !== undefined) facts.push(['Model', escapeText(fileName(modelName))]);
   facts.push(
     ['Components', number(model.nComponents, String(model.nComponents))],
-    ['Covariances', COVARIANCES[model.covarianceType]],
+    ['Covariances', covariances(model)],
     ['Free parameters', number(nParameters, String(nParameters))],
     ['Converged', converged(fitted)],
     ['Log-likelihood', logLikelihood(content, weightsName !== undefined)],
@@ -150,6 +154,14 @@ function summary({ content, dataName, modelName, weightsName }: Report): string 
     '<p class="muted">BIC, AIC and ICL weigh the log-likelihood L of these rows against the number p of free parameters: ' +
     'lower is better, and only differences between mixtures of the same rows mean anything.</p>';
   return `${warnings(content, weightsName !== undefined)}<table class="facts"><tbody>${body.join('')}</tbody></table>${note}`;
+}
+
+function covariances({ covarianceType, nFeatures }: ModelJSON): string {
+  if (nFeatures > 1) return COVARIANCES[covarianceType];
+  const says = ONE_VOLUME.includes(covarianceType)
+    ? 'all components share one'
+    : 'each component has its own';
+  return `${covarianceType}: ${says} variance`;
 }
 
 function converged(fitted: ModelJSON['fitted']): string {
@@ -261,7 +273,6 @@ function means({ model, names, explained }: ReportContent, order: readonly numbe
 
 function correlations({ model, names }: ReportContent): string {
   const { covarianceType, nFeatures: d, nComponents: k } = model;
-  if (d === 1) return '<p>There is one feature: nothing to correlate with.</p>';
   if (UNCORRELATED.includes(covarianceType)) {
     return `<p>None within components: ${COVARIANCES[covarianceType]}.</p>`;
   }
@@ -325,16 +336,17 @@ function picture(content: ReportContent, weighted: boolean): string {
   if (features.length === 1) return figure(mixtureFigure(content), bars);
   const ellipses =
     'Ellipses: one and two standard deviations of each component (39 % and 86 % of its probability in two features); marks: means.';
+  const colour = 'in the colour of its most probable component';
+  const weightless = weighted ? '; rows of weight 0 are left out, otherwise weights do not count here' : '';
   const dots =
     drawn.length === rows
-      ? 'Every row is a dot'
-      : `${drawn.length} of ${rows} rows are dots, a random subset (seed ${DRAWN_SEED}${weighted ? '; rows of weight 0 are left out, otherwise weights do not count here' : ''}); histograms are of all rows`;
-  const colour = 'in the colour of its most probable component';
+      ? `Every row is a dot ${colour}`
+      : `${grouped(drawn.length)} of ${grouped(rows)} rows, a random subset (seed ${DRAWN_SEED}), are dots, each ${colour}${weightless}. Histograms are of all rows`;
   const choice =
     model.nFeatures > MATRIX_FEATURES
       ? ` Shown are ${features.length} of ${model.nFeatures} features: those whose variance the components explain most${model.nComponents === 1 ? ' (with one component: the first)' : ''}.`
       : '';
-  const caption = `${dots}, ${colour}. ${ellipses}`;
+  const caption = `${dots}. ${ellipses}`;
   if (features.length === 2) {
     const densities = densityFigures(content).join('');
     return (
@@ -386,12 +398,12 @@ function uncertainRows(rows: NonNullable<ReportContent['uncertainty']>['most']):
   if (rows.length === 0) return '<p>No row is uncertain at all.</p>';
   const body = rows.map(
     ({ row, uncertainty: value, component: first, resp, second, secondResp }) =>
-      `<tr><th scope="row">${number(row + 1, String(row + 1))}</th><td>${number(value, formatNumber(value, 3))}</td>` +
+      `<tr><th scope="row">${number(row + 1, grouped(row + 1))}</th><td>${number(value, formatNumber(value, 3))}</td>` +
       `<td>${component(first)}: ${number(resp, percent(resp))}</td><td>${component(second)}: ${number(secondResp, percent(secondResp))}</td></tr>`,
   );
   const head = ['Row', 'Uncertainty', 'Most probable', 'Next'].map((text) => `<th scope="col">${text}</th>`);
   return table({
-    caption: 'The most uncertain rows; row 1 is the first below the header',
+    caption: 'The most uncertain rows; row 1 is the first of the data',
     head: head.join(''),
     body,
   });
@@ -404,7 +416,9 @@ function selection({ command, result }: NonNullable<Report['selection']>): strin
   const name = criterion.toUpperCase();
   const ranked = ranking(command, result);
   const [best] = ranked;
-  const lines = chosen(command, result, ranked).map((line) => `<p>${escapeText(line)}.</p>`);
+  const lines = chosen(command, result, ranked).map(
+    (line) => `<p>${escapeText(line.replace(/ -(?=\d)/, ' −'))}.</p>`,
+  );
   const sizes = [...new Set(result.table.map(({ nComponents }) => nComponents))];
   const types = [...new Set(result.table.map(({ covarianceType }) => covarianceType))];
   const rowOf = (size: number, type: CovarianceType) =>
@@ -455,10 +469,13 @@ interface TableParts {
 }
 
 function table({ caption, head, body, wide }: TableParts): string {
+  const id = `table-${caption.toLowerCase().replace(/[^a-z0-9]+/g, '-')}`;
+  const classes = ['scroll', ...(wide ? ['wide'] : []), ...(body.length <= SHORT ? ['whole'] : [])];
   // A table wider than the page scrolls, also by keyboard.
   return (
-    `<div class="scroll${wide ? ' wide' : ''}" tabindex="0" role="region" aria-label="${escapeText(caption)}"><table>` +
-    `<caption>${escapeText(caption)}</caption><thead><tr>${head}</tr></thead><tbody>${body.join('\n')}</tbody></table></div>\n`
+    `<p class="caption" id="${id}">${escapeText(caption)}</p>` +
+    `<div class="${classes.join(' ')}" tabindex="0" role="region" aria-labelledby="${id}"><table aria-labelledby="${id}">` +
+    `<thead><tr>${head}</tr></thead><tbody>${body.join('\n')}</tbody></table></div>\n`
   );
 }
 
@@ -488,6 +505,11 @@ function fileName(path: string): string {
   return path === '-' ? 'standard input' : basename(path);
 }
 
+/** With commas between thousands. */
+function grouped(count: number): string {
+  return String(count).replace(/\B(?=(\d{3})+$)/g, ',');
+}
+
 function percent(share: number): string {
   const value = 100 * share;
   if (value > 0 && value < 0.1) return 'below 0.1 %';
@@ -495,7 +517,7 @@ function percent(share: number): string {
 }
 
 function formatCount(count: number): string {
-  return Number.isInteger(count) ? String(count) : formatNumber(count, 5);
+  return Number.isInteger(count) ? grouped(count) : formatNumber(count, 5);
 }
 
 /** As many decimals as three digits of the least standard deviation of a feature have. */
