@@ -33,7 +33,7 @@ export interface Report {
 }
 
 /** Components side by side in a table. */
-const ACROSS = 6;
+const ACROSS = 5;
 /** Features and components in tables; beyond, the model file is the better place. */
 const MOST_IN_TABLES = 60;
 /** Features whose correlations are shown as matrices; of more, the strongest. */
@@ -297,7 +297,7 @@ function correlationMatrix(covariance: readonly (readonly number[])[]): number[]
 }
 
 function matrixTable(matrix: readonly (readonly number[])[], names: readonly string[], of: string): string {
-  const head = `<th scope="col">Feature</th>${names.map((name) => `<th scope="col">${bidi(short(name))}</th>`).join('')}`;
+  const head = `<th scope="col">Feature</th>${names.map((name) => `<th scope="col">${bidi(name, 24)}</th>`).join('')}`;
   const body = matrix.map((row, i) => {
     const cells = row.map((value) => `<td>${number(value, value.toFixed(3))}</td>`);
     return `<tr><th scope="row" class="name">${bidi(names[i])}</th>${cells.join('')}</tr>`;
@@ -493,12 +493,12 @@ function component(k: number): string {
 }
 
 /** Names of any script, kept from turning round what stands beside them. */
-function bidi(name: string): string {
-  return `<bdi>${escapeText(name)}</bdi>`;
+function bidi(name: string, most: number = 60): string {
+  return `<bdi>${escapeText(short(name, most))}</bdi>`;
 }
 
-function short(name: string): string {
-  return name.length > 24 ? `${name.slice(0, 23)}…` : name;
+function short(name: string, most: number): string {
+  return name.length > most ? `${name.slice(0, most - 1)}…` : name;
 }
 
 function fileName(path: string): string {

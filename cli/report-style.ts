@@ -30,7 +30,7 @@ table { border-collapse: collapse; font-size: 14px; font-variant-numeric: tabula
 th, td { padding: 4px 12px 4px 0; border-bottom: 1px solid var(--grid); text-align: right; vertical-align: baseline; white-space: nowrap; }
 th { font-weight: 600; }
 th:first-child { text-align: left; }
-th.name { min-width: 8em; max-width: 22em; white-space: normal; overflow-wrap: anywhere; }
+th.name { white-space: normal; }
 .facts th, .facts td { text-align: left; white-space: normal; vertical-align: top; overflow-wrap: anywhere; }
 .facts th { min-width: 10em; white-space: nowrap; }
 .left { text-align: left; }
@@ -50,7 +50,7 @@ th.name { min-width: 8em; max-width: 22em; white-space: normal; overflow-wrap: a
   table, figcaption, .caption { font-size: 8.5pt; }
   .wide table { font-size: 7pt; } .wide th, .wide td { padding-right: 5pt; }
   .scroll { overflow: visible; }
-  h2, h3, .caption { break-after: avoid; }
+  h2, h3, .caption, p:has(+ .caption) { break-after: avoid; }
   figure, tr, .whole, .warning, .pair svg, .facts { break-inside: avoid; }
   .pair svg { flex-basis: 48%; }
   thead { display: table-header-group; }

@@ -9,6 +9,8 @@ const TERMS: readonly (readonly [RegExp, string])[] = [
   [/\bmaxIterations\b/g, '--max-iterations'],
   [/\bsampleWeight\b/g, '--weights'],
   [/\bnInit\b/g, '--n-init'],
+  [/\bcovarianceType\b/g, '--covariance'],
+  [/ or regularization,/g, ' or --regularization,'],
 ];
 
 /**

@@ -240,7 +240,7 @@ describe('sizes', () => {
     expect(html).toContain('<title>Rows and components in f5, f6, f7, f8, f9, f10</title>');
     expect(html.match(/The 10 strongest of 66 correlations, component \d+<\/p>/g)).toHaveLength(12);
     expect(text(section(html, 'correlations'))).toContain('2 more components of the least weight not shown');
-    expect(html.match(/Mean ± standard deviation, components? [\d to]+/g)).toHaveLength(3);
+    expect(html.match(/>Mean ± standard deviation, components [\d to]+/g)).toHaveLength(3);
   });
 
   it('of many rows: a stated subset of dots, a small file, the same bytes each time', async () => {
