@@ -316,14 +316,16 @@ function legend(figure: Figure, mixture: Mixture, theme: Theme): string {
   return items.join('');
 }
 
-/** More rows than this are drawn smaller, and fainter. */
+/** More rows than this are drawn smaller, and fainter: in a plot alone, and in a small one of a matrix. */
 const CROWDED = 3000;
+const CROWDED_SMALL = 600;
 
 /** The radius of a row's dot in pixels, and how opaque it is: crowds keep their shape. */
 export function dotStyle(rows: number, panel: Panel): { readonly radius: number; readonly opacity: number } {
   const small = panel.width < 200;
-  if (rows <= CROWDED) return { radius: small ? 1.6 : 3, opacity: 0.85 };
-  return rows <= 10 * CROWDED
+  const crowded = small ? CROWDED_SMALL : CROWDED;
+  if (rows <= crowded) return { radius: small ? 1.6 : 3, opacity: 0.85 };
+  return rows <= 10 * crowded
     ? { radius: small ? 1 : 1.7, opacity: 0.6 }
     : { radius: small ? 0.7 : 1, opacity: 0.22 };
 }

@@ -67,9 +67,9 @@ export function lineChart(options: LineChartOptions, theme: Theme): LineChart {
     parts.push(text(`x="${box.left - 6}" y="${px(tick.at + 4)}" text-anchor="end"`, tick.label, theme.muted));
   }
   for (const tick of x.ticks.filter(({ value }) => Number.isInteger(value))) {
-    parts.push(
-      text(`x="${px(tick.at)}" y="${box.bottom + 16}" text-anchor="middle"`, tick.label, theme.muted),
-    );
+    // Ticks between whole numbers, now left out, gave all labels decimals.
+    const label = tick.label.replace(/\.0+$/, '');
+    parts.push(text(`x="${px(tick.at)}" y="${box.bottom + 16}" text-anchor="middle"`, label, theme.muted));
   }
   const middle = (box.top + box.bottom) / 2;
   parts.push(

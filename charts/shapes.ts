@@ -106,7 +106,7 @@ export function densityPath(
   return line().digits(2)(points) ?? '';
 }
 
-/** A bar of a histogram: its area is the share of the rows in it. */
+/** A bar of a histogram: its area is the share of the rows (or of their weight) in it. */
 export interface Bar {
   readonly from: number;
   readonly to: number;
@@ -119,8 +119,9 @@ const MOST_BARS = 120;
 /**
  * A histogram of Freedman and Diaconis' (1981) width, 2 IQR / N^(1/3), or Sturges' number of bars where the quartiles are
  * equal; the width is rounded down to a round number. O(N log N).
+ * @param weights one per value, which the heights follow; the width does not
  */
-export function histogram(values: Float64Array): readonly Bar[] {
+export function histogram(values: Float64Array, weights?: Float64Array): readonly Bar[] {
   const sorted = values.slice().sort();
   const [low, high] = [sorted[0], sorted[sorted.length - 1]];
   if (sorted.length === 0) return [];
@@ -147,5 +148,22 @@ export function histogram(values: Float64Array): readonly Bar[] {
     while (row < sorted.length && (sorted[row] < to || to > high)) row++;
     bars.push({ from, to, density: (row - start) / sorted.length / step });
   }
-  return bars;
+  return weights ? weighted(bars, values, weights) : bars;
+}
+
+/** The same bars, as high as the weight in them. */
+function weighted(bars: readonly Bar[], values: Float64Array, weights: Float64Array): readonly Bar[] {
+  const sums = new Float64Array(bars.length);
+  let total = 0;
+  values.forEach((value, row) => {
+    let [low, high] = [0, bars.length - 1];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (value < bars[middle].to) high = middle;
+      else low = middle + 1;
+    }
+    sums[low] += weights[row];
+    total += weights[row];
+  });
+  return bars.map(({ from, to }, i) => ({ from, to, density: sums[i] / total / (to - from) }));
 }

@@ -1,6 +1,7 @@
 // The arguments of the command line, checked as far as that is possible without reading a file.
 // Must not read files nor print: what is wrong is thrown as a UsageError.
 import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
 import type { CovarianceType, Criterion } from 'gaussmix';
 import { quote, UsageError } from './failure.ts';
 import { COMMAND_NAMES, type CommandName } from './help.ts';
@@ -50,6 +51,8 @@ export interface SelectCommand extends FittingCommand {
   readonly criterion: Criterion;
   /** The output does not depend on it. */
   readonly threads: number;
+  /** The file of a report. */
+  readonly report: string | undefined;
 }
 
 export interface PredictCommand {
@@ -84,6 +87,18 @@ export interface SampleCommand {
   readonly output: string | undefined;
 }
 
+export interface ReportCommand {
+  readonly name: 'report';
+  readonly model: string;
+  readonly data: string;
+  readonly columns: string | undefined;
+  /** Whether the first row is the header; undefined: that is found out. */
+  readonly header: boolean | undefined;
+  readonly weights: string | undefined;
+  readonly output: string;
+  readonly quiet: boolean;
+}
+
 export interface HelpCommand {
   readonly name: 'help';
   readonly topic: CommandName | undefined;
@@ -95,6 +110,7 @@ export type Command =
   | ScoreCommand
   | SampleCommand
   | SelectCommand
+  | ReportCommand
   | HelpCommand
   | { readonly name: 'version' };
 
@@ -145,6 +161,8 @@ export function parseCommand(args: readonly string[]): Command {
       return sampleCommand(parsed);
     case 'select':
       return selectCommand(parsed);
+    case 'report':
+      return reportCommand(parsed);
   }
 }
 
@@ -182,7 +200,12 @@ function fitCommand(parsed: Parsed): FitCommand {
 
 function selectCommand(parsed: Parsed): SelectCommand {
   const [data] = parsed.positionals(['DATA']);
-  if (parsed.text('output') === '-') throw parsed.usage(PRINTED);
+  const [output, report] = [parsed.text('output'), parsed.text('report')];
+  if (output === '-') throw parsed.usage(PRINTED);
+  if (report === '-') throw parsed.usage('--report - : a report goes to a file');
+  if (output !== undefined && report !== undefined && resolve(output) === resolve(report)) {
+    throw parsed.usage(`-o and --report are the same file, ${output}: give another`);
+  }
   return {
     ...fitting(parsed, data),
     name: 'select',
@@ -190,6 +213,7 @@ function selectCommand(parsed: Parsed): SelectCommand {
     covariances: parsed.choices('covariance', COVARIANCES, 'all'),
     criterion: parsed.choice('criterion', CRITERIA, 'bic'),
     threads: threadsOf(parsed),
+    report,
   };
 }
 
@@ -277,5 +301,23 @@ function sampleCommand(parsed: Parsed): SampleCommand {
     count: parsed.integer('number', 0, undefined),
     seed: parsed.integer('seed', 0, 0),
     output: parsed.text('output'),
+  };
+}
+
+function reportCommand(parsed: Parsed): ReportCommand {
+  const [model, data] = parsed.positionals(['MODEL.json', 'DATA']);
+  const output = parsed.text('output');
+  if (output === undefined) {
+    throw parsed.usage('-o is missing: give the file to write, such as -o report.html');
+  }
+  return {
+    name: 'report',
+    model,
+    data,
+    columns: parsed.text('columns'),
+    header: parsed.either('header', 'no-header'),
+    weights: parsed.text('weights'),
+    output,
+    quiet: parsed.flag('quiet'),
   };
 }

@@ -1,7 +1,14 @@
 // What each command does, from its arguments to its output.
 // Must not parse arguments, nor end the process.
 import { type FitOptions, type GaussianMixture, GaussmixError } from 'gaussmix';
-import type { FitCommand, FittingCommand, PredictCommand, SampleCommand, ScoreCommand } from './arguments.ts';
+import type {
+  FitCommand,
+  FittingCommand,
+  PredictCommand,
+  ReportCommand,
+  SampleCommand,
+  ScoreCommand,
+} from './arguments.ts';
 import { csvCell } from './csv-format.ts';
 import { Failure, Refused } from './failure.ts';
 import { type FitResult, type RunningFit, startFit } from './fit-worker.ts';
@@ -146,11 +153,15 @@ export async function named<T>(
 }
 
 /** The rows for a model: columns by its names, or by position. */
-async function readFor(model: GaussianMixture, command: PredictCommand | ScoreCommand): Promise<Table> {
+export async function readFor(
+  model: GaussianMixture,
+  command: PredictCommand | ScoreCommand | ReportCommand,
+): Promise<Table> {
   const progress = new ProgressLine(command);
   const { featureNames, nFeatures } = model;
   const { columns, header } = command;
-  const selection = { columns, header, model: { featureNames, nFeatures } };
+  const weights = 'weights' in command ? command.weights : undefined;
+  const selection = { columns, header, weights, model: { featureNames, nFeatures } };
   const table = await readTable(command.data, selection, (bytes) => progress.reading(command.data, bytes));
   progress.clear();
   for (const note of table.notes) progress.note(note);

@@ -1,7 +1,7 @@
 // The help texts.
 // Must not parse anything; every option named here is defined in arguments.ts.
 
-export const COMMAND_NAMES = ['fit', 'select', 'predict', 'score', 'sample'] as const;
+export const COMMAND_NAMES = ['fit', 'select', 'predict', 'score', 'sample', 'report'] as const;
 export type CommandName = (typeof COMMAND_NAMES)[number];
 
 export const GENERAL_HELP: string = `Usage: gaussmix COMMAND ...
@@ -14,6 +14,7 @@ Commands:
   predict MODEL.json DATA  give each row the component it belongs to
   score MODEL.json DATA    log-likelihood of rows under a model
   sample MODEL.json -n N   draw random rows from a model
+  report MODEL.json DATA   a model and its rows as an HTML file to look at, print and mail
   help COMMAND             all options of a command
 
   --help, -h               this text
@@ -111,6 +112,7 @@ ${HEADER_HELP}
                          of weight 2 as two rows
   --threads N            cells fitted at a time (as many as there are cores); the output is the same
   -o, --output FILE      save the best model as JSON; not to DATA itself
+  --report FILE          write a report of the best model and the criteria of all, see gaussmix help report
   --json                 print one JSON object, see below, not a table
   -v, --verbose          print each cell on standard error
 ${MESSAGES_HELP}
@@ -135,12 +137,13 @@ with the total log-likelihood of each cell in nats; "stopped" is true after Ctrl
 
 ${DATA_HELP}
 
-Ctrl-C stops at once: the best of the cells that were finished is printed (and saved, with -o), and the
-exit code is 130.
+Ctrl-C stops at once: the best of the cells that were finished is printed (and saved, with -o and --report),
+and the exit code is 130.
 
 Examples:
   gaussmix select faithful.csv -k 1-9
   gaussmix select iris.csv -k 1-6,8 --columns 1-4 --covariance full,tied --n-init 5 -o iris.json
+  gaussmix select iris.csv -k 1-6 --columns 1-4 --report iris.html
 `,
   predict: `Usage: gaussmix predict MODEL.json DATA [options]
 
@@ -190,5 +193,26 @@ ${MESSAGES_HELP}
 
 Example:
   gaussmix sample iris.json -n 1000 --seed 7 -o more.csv
+`,
+  report: `Usage: gaussmix report MODEL.json DATA -o FILE.html [options]
+
+Writes one HTML file about a model and its rows: how the fit went, parameters, rows with the ellipses of the
+components, densities, log-likelihood by iteration, uncertain rows, criteria. It needs no network and no script,
+and prints. Every number in it is there in full precision, for programs: <data value="...">.
+
+  -o, --output FILE      the file to write (required); none of those read; - is standard output
+  --columns COLUMNS      columns to use, in the model's order
+${HEADER_HELP}
+  --weights COLUMN       column with a weight for each row, as given to fit: criteria, histograms and
+                         counts of rows follow it
+${MESSAGES_HELP}
+
+Without --columns the columns are chosen by the names in the model if the header of DATA has them all,
+otherwise all columns are used, by position.
+
+${DATA_HELP}
+
+Example:
+  gaussmix fit iris.csv -k 3 --columns 1-4 -o iris.json && gaussmix report iris.json iris.csv -o iris.html
 `,
 };

@@ -12,6 +12,7 @@ import { type FitJob, runFitWorker } from './fit-worker.ts';
 import { type GroupsJob, runGroupsWorker } from './group-worker.ts';
 import { COMMAND_HELP, GENERAL_HELP } from './help.ts';
 import { removeTemporaries, watchStandardOutput, writeStandardOutput } from './output.ts';
+import { runReport } from './report.ts';
 import { runSelect } from './select.ts';
 
 /** What the next Ctrl-C does; without it, the process ends. */
@@ -56,6 +57,8 @@ async function run(args: readonly string[]): Promise<number> {
       return runScore(command);
     case 'sample':
       return runSample(command);
+    case 'report':
+      return runReport(command);
     case 'select':
       return runSelect(command, (handler) => {
         atInterrupt = handler;

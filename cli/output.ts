@@ -49,12 +49,14 @@ export function writeStandardOutput(text: string): Promise<void> {
 /**
  * Checks, before long work, that the output file of a command can be made, and is none of the files that it reads.
  * @param inputs paths (`-` is standard input) by what the help calls them
+ * @param option the one that names the output
  * @throws Failure when its folder is missing or read-only, or when it is a folder
  * @throws UsageError when it is one of the inputs
  */
 export async function checkOutput(
   { name, output: path }: { readonly name: string; readonly output: string | undefined },
   inputs: Readonly<Record<string, string>>,
+  option: string = '-o',
 ): Promise<void> {
   if (path === undefined || path === '-') return;
   try {
@@ -67,7 +69,10 @@ export async function checkOutput(
   if (identity === undefined) return;
   for (const [input, read] of Object.entries(inputs)) {
     if ((await identityOf(read)) !== identity) continue;
-    throw new UsageError(`-o ${path} is the same file as ${input}, which would be lost: give another`, name);
+    throw new UsageError(
+      `${option} ${path} is the same file as ${input}, which would be lost: give another`,
+      name,
+    );
   }
 }
 

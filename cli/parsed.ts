@@ -49,11 +49,13 @@ const OPTIONS: Readonly<Record<CommandName, OptionSpecs>> = {
     ...DATA,
     ...FITTING,
     criterion: { type: 'string' },
+    report: { type: 'string' },
     threads: { type: 'string' },
   },
   predict: { ...COMMON, ...OUTPUT, ...DATA, proba: { type: 'boolean' } },
   score: { ...COMMON, ...DATA, samples: { type: 'boolean' }, json: { type: 'boolean' } },
   sample: { ...COMMON, ...OUTPUT, number: { type: 'string', short: 'n' }, seed: { type: 'string' } },
+  report: { ...COMMON, ...OUTPUT, ...DATA, weights: { type: 'string' } },
 };
 
 /** The arguments of one command, and how their values are read. */

@@ -7,7 +7,7 @@ import { alignRight, dataLine, formatNumber, short, startLine } from './summary.
 
 /** A row of the table, as --json prints it. */
 export type SelectRow = FittedRow | FailedRow;
-interface FittedRow extends Criteria {
+export interface FittedRow extends Criteria {
   readonly nComponents: number;
   readonly covarianceType: CovarianceType;
   readonly nParameters: number;
@@ -15,7 +15,7 @@ interface FittedRow extends Criteria {
   readonly spurious: boolean;
   readonly error?: undefined;
 }
-interface FailedRow {
+export interface FailedRow {
   readonly nComponents: number;
   readonly covarianceType: CovarianceType;
   readonly error: { readonly code: string; readonly message: string };
@@ -56,24 +56,39 @@ export function describeCell(command: SelectCommand, row: SelectRow): string {
 /** The summary, ending with a line break. */
 export function describeSelection(command: SelectCommand, result: SelectResult): string {
   const { criterion } = command;
-  const ranked = result.table
-    .filter((row): row is FittedRow => !row.error)
-    // As the library ranks them; the sort is stable.
-    .sort(
-      (a, b) =>
-        Number(a.spurious) - Number(b.spurious) ||
-        a[criterion] - b[criterion] ||
-        a.nParameters - b.nParameters,
-    );
-  const failed = result.table.filter((row): row is FailedRow => row.error !== undefined);
+  const ranked = ranking(command, result);
+  const failed = failures(result);
   const paragraphs = [
     overview(command, result, failed.length),
     `${criterion.toUpperCase()} of each cell (lower is better):\n${grid(command, result, ranked)}`,
     legend(command, ranked),
-    chosen(command, result, ranked),
+    chosen(command, result, ranked).join('\n'),
   ];
-  if (failed.length > 0) paragraphs.push(reasons(failed));
+  if (failed.length > 0) {
+    const lines = reasons(failed).map((reason) => `  ${reason}`);
+    paragraphs.push(`Could not be fitted:\n${lines.join('\n')}`);
+  }
   return `${paragraphs.join('\n\n')}\n`;
+}
+
+/** The cells that were fitted, the best first. */
+export function ranking({ criterion }: SelectCommand, { table }: SelectResult): readonly FittedRow[] {
+  return (
+    table
+      .filter((row): row is FittedRow => !row.error)
+      // As the library ranks them; the sort is stable.
+      .sort(
+        (a, b) =>
+          Number(a.spurious) - Number(b.spurious) ||
+          a[criterion] - b[criterion] ||
+          a.nParameters - b.nParameters,
+      )
+  );
+}
+
+/** The cells that could not be fitted. */
+export function failures({ table }: SelectResult): readonly FailedRow[] {
+  return table.filter((row): row is FailedRow => row.error !== undefined);
 }
 
 function overview(command: SelectCommand, result: SelectResult, failed: number): string {
@@ -126,7 +141,12 @@ function legend({ maxIterations, tolerance }: SelectCommand, ranked: readonly Fi
   return `${marked}; ~ NOT converged: raise --max-iterations (${maxIterations}) or --tolerance (${short(tolerance)})`;
 }
 
-function chosen(command: SelectCommand, result: SelectResult, ranked: readonly FittedRow[]): string {
+/** What was chosen, why, and what should be known about it: one sentence each. */
+export function chosen(
+  command: SelectCommand,
+  result: SelectResult,
+  ranked: readonly FittedRow[],
+): readonly string[] {
   const { criterion } = command;
   const [best, next] = ranked;
   const name = criterion.toUpperCase();
@@ -151,7 +171,7 @@ function chosen(command: SelectCommand, result: SelectResult, ranked: readonly F
       `Interrupted after ${result.table.length} of ${result.total} cells: this is the best so far${saved}`,
     );
   }
-  return lines.join('\n');
+  return lines;
 }
 
 /** What a difference in BIC says: the scale of Kass and Raftery 1995, section 3.2, for twice the log of a Bayes factor. */
@@ -162,7 +182,7 @@ function evidence(difference: number): string {
 }
 
 /** One line for the types of one size that failed for the same reason. */
-function reasons(failed: readonly FailedRow[]): string {
+export function reasons(failed: readonly FailedRow[]): readonly string[] {
   const types = new Map<string, string[]>();
   for (const { nComponents, covarianceType, error } of failed) {
     const reason = `${plural(nComponents, 'component')}\n${error.message}`;
@@ -170,14 +190,14 @@ function reasons(failed: readonly FailedRow[]): string {
   }
   const lines = [...types].slice(0, MOST_REASONS).map(([reason, names]) => {
     const [size, message] = reason.split('\n');
-    return `  ${size} (${names.join(', ')}): ${message}`;
+    return `${size} (${names.join(', ')}): ${message}`;
   });
   const others = types.size - lines.length;
-  if (others > 0) lines.push(`  and ${others} more; --json has them all`);
-  return `Could not be fitted:\n${lines.join('\n')}`;
+  if (others > 0) lines.push(`and ${others} more; --json has them all`);
+  return lines;
 }
 
 /** Differences count, not sizes: the same decimals for all, fewer for huge ones. */
-function decimals(value: number): string {
+export function decimals(value: number): string {
   return Math.abs(value) < 1e15 ? value.toFixed(Math.abs(value) < 1e6 ? 2 : 0) : value.toExponential(6);
 }

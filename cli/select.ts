@@ -12,6 +12,8 @@ import { commonOptions, INTERRUPTED, named, readFitInput } from './commands.ts';
 import { withNames } from './model-file.ts';
 import { checkOutput, withOutput, writeStandardOutput } from './output.ts';
 import { ProgressLine } from './progress.ts';
+import { gather } from './report-content.ts';
+import { reportPage } from './report-page.ts';
 import { describeCell, describeSelection, type SelectResult, type SelectRow } from './select-summary.ts';
 import { commandLineWords } from './wording.ts';
 
@@ -26,6 +28,9 @@ export async function runSelect(
 ): Promise<number> {
   const progress = new ProgressLine(command);
   await checkOutput(command, { DATA: command.data });
+  const { name, output, report: reportFile } = command;
+  const files = { DATA: command.data, ...(output !== undefined && { 'that of -o': output }) };
+  await checkOutput({ name, output: reportFile }, files, '--report');
   const { table, start, startFile } = await readFitInput(command, progress);
   const { data, rows, columns, weights, names, labels } = table;
   const interruption = new AbortController();
@@ -64,13 +69,21 @@ export async function runSelect(
     progress.error('interrupted before a model was fitted: there is nothing to print or save');
     return INTERRUPTED;
   }
-  await report(command, {
+  const result: SelectResult = {
     rows,
     model: withNames(best.model.toJSON(), names),
     table: (finished?.table ?? inOrder(cells, command)).map((cell) => rowOf(cell, labels)),
     total,
     stopped: finished === undefined,
-  });
+  };
+  await report(command, result, () =>
+    reportPage({
+      content: gather(best.model, table),
+      dataName: command.data,
+      weightsName: command.weights,
+      selection: { command, result },
+    }),
+  );
   return finished ? 0 : INTERRUPTED;
 }
 
@@ -106,12 +119,13 @@ function show(
   progress.cells(`${done} of ${total} cells done${soFar}`);
 }
 
-/** The file first: it must not be lost when the reader of standard output has gone. */
-async function report(command: SelectCommand, result: SelectResult): Promise<void> {
+/** The files first: they must not be lost when the reader of standard output has gone. */
+async function report(command: SelectCommand, result: SelectResult, page: () => string): Promise<void> {
   const { model, table, stopped } = result;
   if (command.output !== undefined) {
     await withOutput(command.output, (write) => write(`${JSON.stringify(model)}\n`));
   }
+  if (command.report !== undefined) await withOutput(command.report, (write) => write(page()));
   const best = table.find(
     (row) => row.nComponents === model.nComponents && row.covarianceType === model.covarianceType,
   );

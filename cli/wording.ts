@@ -10,6 +10,8 @@ const TERMS: readonly (readonly [RegExp, string])[] = [
   [/\bsampleWeight\b/g, '--weights'],
   [/\bnInit\b/g, '--n-init'],
   [/\bshortRuns\b/g, '--short-runs'],
+  [/\bcovarianceType\b/g, '--covariance'],
+  [/ or regularization,/g, ' or --regularization,'],
 ];
 
 /**

@@ -1,5 +1,10 @@
 // Models of scikit-learn and of R's mclust, as the JSON that Python's json and R's jsonlite write: read and written.
 // An entry point of its own, on top of the public interface: must not import other files of the library.
+/**
+ * Models of scikit-learn and mclust, read and written.
+ *
+ * @module gaussmix/exchange
+ */
 import {
   type CovarianceModel,
   GaussianMixture,

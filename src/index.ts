@@ -1,4 +1,9 @@
 // The public interface of the library: re-exports only.
+/**
+ * Gaussian mixtures: fitting, using, selecting and saving them.
+ *
+ * @module gaussmix
+ */
 
 export type { Criteria } from './criteria.ts';
 export { naturalLogarithms } from './elementary.ts';

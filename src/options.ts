@@ -17,7 +17,10 @@ const MCLUST_NAMES = [
   'EEE', 'VEE', 'EVE', 'VVE', 'EEV', 'VEV', 'EVV', 'VVV',
 ] as const;
 
-/** The covariances of a mixture: by mclust's name, or by scikit-learn's for the same (full, tied, diag, spherical). */
+/**
+ * The covariances of a mixture: by mclust's name (EII, VII, EEI, VEI, EVI, VVI, EEE, VEE, EVE, VVE, EEV, VEV, EVV, VVV), or by
+ * scikit-learn's for the same (full: VVV, tied: EEE, diag: VVI, spherical: VII).
+ */
 export type CovarianceType = CovarianceForm | (typeof MCLUST_NAMES)[number];
 
 /** The names models go by: of two that mean the same, scikit-learn's. */

@@ -132,6 +132,24 @@ describe('histograms', () => {
     expect(bars.length).toBeLessThanOrEqual(2.5 * 120);
   });
 
+  it('are as high as the weight in them', () => {
+    const values = Float64Array.from(faithful, (row) => row[0]);
+    const weights = values.map((_, row) => row % 4);
+    const total = weights.reduce((a, b) => a + b);
+    const bars = histogram(values, weights);
+    expect(bars.map(({ from, to }) => [from, to])).toEqual(
+      histogram(values).map(({ from, to }) => [from, to]),
+    );
+    bars.forEach(({ from, to, density }, i) => {
+      let inside = 0;
+      values.forEach((value, row) => {
+        if (value >= from && (value < to || i === bars.length - 1)) inside += weights[row];
+      });
+      // Whole numbers, but for the rounding of a division and a product.
+      expect(Math.abs(density * (to - from) * total - inside)).toBeLessThan(1e-9);
+    });
+  });
+
   it('of no rows has no bars', () => expect(histogram(new Float64Array(0))).toEqual([]));
 });
 

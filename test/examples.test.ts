@@ -1,6 +1,7 @@
-// Every example in the README, docs/INFERENCE.md and the docstrings runs on the built package and prints what it says it prints.
+// Every example in the README, the guides and the docstrings runs on the built package and prints what it says it prints.
 import { execFileSync } from 'node:child_process';
 import {
+  copyFileSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -11,7 +12,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
@@ -22,13 +23,15 @@ beforeAll(() => {
   folder = mkdtempSync(join(root, 'build/examples-'));
   mkdirSync(join(folder, 'node_modules'));
   symlinkSync(root, join(folder, 'node_modules/gaussmix'));
+  for (const name of ['faithful.csv', 'iris.csv'])
+    copyFileSync(join(root, 'examples', name), join(folder, name));
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 function runModule(source: string): string {
   const file = join(folder, 'example.mjs');
   writeFileSync(file, source);
-  return execFileSync('node', [file], { encoding: 'utf8' });
+  return execFileSync('node', [file], { cwd: folder, encoding: 'utf8' });
 }
 
 /** Fenced blocks of a language in a Markdown text. */
@@ -66,12 +69,27 @@ it('every JavaScript example of the README runs', () => {
   runModule(all.join('\n'));
 });
 
-it('every JavaScript example of docs/INFERENCE.md runs, one after another', () => {
-  const all = blocks(read('docs/INFERENCE.md'), 'js');
-  expect(all.length).toBe(8);
-  const promised = [...all.join('\n').matchAll(/console\.log\(.*\); \/\/ (.*)/g)].map((match) => match[1]);
-  const printed = runModule(all.join('\n')).trim().split('\n');
-  expect(printed).toEqual(promised);
+describe.each([
+  ['INFERENCE.md', 8],
+  ['choosing-a-model.md', 3],
+  ['starts-and-collapse.md', 4],
+  ['speed.md', 3],
+])('docs/%s', (name, count) => {
+  const text = read(`docs/${name}`);
+
+  it('its JavaScript examples, one after another, print what their comments say', () => {
+    const all = blocks(text, 'js');
+    expect(all.length).toBe(count);
+    const promised = [...all.join('\n').matchAll(/console\.log\(.*\); \/\/ (.*)/g)].map((match) => match[1]);
+    const printed = runModule(all.join('\n')).trim().split('\n');
+    expect(printed).toEqual(promised);
+  });
+
+  const commands = blocks(text, 'sh').flatMap((block) => block.match(/^gaussmix .*$/gm) ?? []);
+  it.each(commands)('%s', (command) => {
+    const [, ...args] = command.split(' ');
+    execFileSync('node', [join(root, 'dist/cli.js'), ...args], { cwd: folder });
+  });
 });
 
 // Those for Python and R are run by exchange.test.ts, where their other half is there.

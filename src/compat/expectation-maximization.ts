@@ -1,5 +1,10 @@
 // gaussmix/compat/expectation-maximization: stands in for npm expectation-maximization 1.5.0.
 // Must not show more than that package does.
+/**
+ * Stands in for the npm package expectation-maximization.
+ *
+ * @module gaussmix/compat/expectation-maximization
+ */
 import { GaussmixRangeError, GaussmixTypeError } from '../index.ts';
 import { exponential, Factor } from './density.ts';
 import { checkPoint, EmSteps, type FlatParameters, nested, rowSource } from './rows.ts';

@@ -1,5 +1,10 @@
 // gaussmix/compat/gaussian-mixture-model: stands in for npm gaussian-mixture-model 1.1.5.
 // Must not show more than that package does.
+/**
+ * Stands in for the npm package gaussian-mixture-model.
+ *
+ * @module gaussmix/compat/gaussian-mixture-model
+ */
 import { GaussianMixture, GaussmixRangeError, GaussmixTypeError } from '../index.ts';
 import { exponentials, Factor, logarithms, shares } from './density.ts';
 import { checkPoint, EmSteps, type FlatParameters, nested, rowSource } from './rows.ts';

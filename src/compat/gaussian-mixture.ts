@@ -1,5 +1,10 @@
 // gaussmix/compat/gaussian-mixture: stands in for npm gaussian-mixture 0.9.1 (one dimension).
 // Must not show more than that package does, but for what its README promises and it lacks.
+/**
+ * Stands in for the npm package gaussian-mixture.
+ *
+ * @module gaussmix/compat/gaussian-mixture
+ */
 import { GaussianMixture, GaussmixRangeError, GaussmixTypeError } from '../index.ts';
 import { internals } from '../internals.ts';
 import { exponential, Factor, logarithms, shares } from './density.ts';
@@ -86,7 +91,7 @@ class GMM {
     }
   }
 
-  /** A mixture from what {@link model} gives. @throws as the constructor */
+  /** A mixture from what {@link GMM.model} gives. @throws as the constructor */
   static fromModel(model: GMM.Model, options?: GMM.Options): GMM {
     return new GMM(model.nComponents, model.weights, model.means, model.vars, options);
   }

@@ -19,7 +19,8 @@ export interface Divergence {
  * mixture models", section 2). Exactly 0 for two mixtures of the same parameters. Like any unbiased estimate it may fall below 0
  * where the divergence is small against its standard error.
  *
- * @param p, q mixtures of the same number of features
+ * @param p the mixture that rows are drawn from
+ * @param q a mixture of the same number of features
  * @param options samples (100,000; at least 2), drawn with seed (0): same seed, same bits
  * @throws GaussmixError INVALID_OPTION, UNKNOWN_OPTION; INVALID_SHAPE for different numbers of features. O(samples K D^2), memory:
  * `samples` rows
