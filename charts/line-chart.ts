@@ -12,6 +12,10 @@ export interface Series {
   readonly colour: string;
   /** Number of the shape at its points, see `componentShape`; undefined: no marks. */
   readonly shape?: number | undefined;
+  /** As `stroke-dasharray` has them; absent or empty: a solid curve. */
+  readonly dashes?: string | undefined;
+  /** Thin and light, so that another curve stands out. */
+  readonly isFaint?: boolean | undefined;
   /** By x, in rising order; NaN leaves a gap. */
   readonly points: readonly (readonly [x: number, y: number])[];
 }
@@ -82,9 +86,11 @@ export function lineChart(options: LineChartOptions, theme: Theme): LineChart {
     .y(([, value]) => y.at(value))
     .digits(2);
   for (const one of series) {
-    parts.push(`<path d="${draw(one.points) ?? ''}" fill="none" stroke="${one.colour}" stroke-width="2"/>`);
+    const dashes = one.dashes ? ` stroke-dasharray="${one.dashes}"` : '';
+    const weight = one.isFaint ? 'stroke-width="1.25" stroke-opacity=".6"' : 'stroke-width="2.5"';
+    parts.push(`<path d="${draw(one.points) ?? ''}" fill="none" stroke="${one.colour}" ${weight}${dashes}/>`);
     if (one.shape === undefined) continue;
-    const shape = componentShape(one.shape, 52);
+    const shape = componentShape(one.shape, one.isFaint ? 36 : 64);
     for (const [at, value] of one.points) {
       if (!Number.isFinite(value)) continue;
       parts.push(

@@ -243,6 +243,21 @@ describe('line charts', () => {
     );
   });
 
+  it('stand back for one that is to stand out', () => {
+    const points = [1, 2].map((x) => [x, x] as const);
+    const series = [
+      { name: 'a', colour: '#000001', shape: 0, points, dashes: '5 4', isFaint: true },
+      { name: 'b', colour: '#000002', shape: 0, points },
+    ];
+    const { svg } = lineChart({ width: 300, height: 200, series, xLabel: '', yLabel: '' }, LIGHT);
+    const curve = (colour: string): string =>
+      new RegExp(`<path [^>]*fill="none" stroke="${colour}"[^>]*>`).exec(svg)?.[0] ?? '';
+    const width = (colour: string): number => Number(/stroke-width="([^"]+)"/.exec(curve(colour))?.[1]);
+    expect(width('#000001')).toBeLessThan(width('#000002'));
+    expect(curve('#000001')).toContain('stroke-dasharray="5 4"');
+    expect(curve('#000002')).not.toContain('dasharray');
+  });
+
   it('do not magnify the rounding of a log-likelihood that stays', () => {
     const points = [-1.4290313668, -1.4290313667].map((y, i) => [i + 1, y] as const);
     const series = [{ name: 'run', colour: '#000000', points }];
