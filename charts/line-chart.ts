@@ -60,7 +60,9 @@ export function lineChart(options: LineChartOptions, theme: Theme): LineChart {
   const box = { left: labelRoom([y]), top, right: width - 14, bottom };
   // Marks at the ends stay within the chart.
   const inset = series.some(({ shape }) => shape !== undefined) ? 10 : 0;
-  const x = linearAxis(domain, [box.left + inset, box.right - inset], 40);
+  const range = [box.left + inset, box.right - inset] as const;
+  // Not closer than whole numbers: their labels have no decimals then.
+  const x = linearAxis(domain, range, Math.max(40, (range[1] - range[0]) / (domain[1] - domain[0])));
   const parts: string[] = [];
   const text = (at: string, content: string, fill: string): string =>
     `<text ${at} fill="${fill}" font-size="12">${escapeText(content)}</text>`;

@@ -243,6 +243,18 @@ describe('line charts', () => {
     );
   });
 
+  it('label whole numbers without decimals', () => {
+    for (const last of [1, 2, 3, 5, 9, 30]) {
+      const chart = lineChart(
+        { width: 560, height: 200, series: [], xLabel: '', yLabel: '', xDomain: [1, last] },
+        LIGHT,
+      );
+      const labels = chart.x.ticks.map(({ label }) => label);
+      expect(labels).toEqual(labels.map((label) => String(Number(label))));
+      expect(labels.length).toBeGreaterThan(last === 1 ? 0 : 1);
+    }
+  });
+
   it('stand back for one that is to stand out', () => {
     const points = [1, 2].map((x) => [x, x] as const);
     const series = [

@@ -66,7 +66,9 @@ function fillModels(): void {
 }
 
 function showModels(): void {
-  element('models-summary').textContent = `Models to compare: ${tickedModels().join(', ') || 'none'}`;
+  const isAll = element<HTMLInputElement>('all-models').checked;
+  const which = isAll ? 'all' : tickedModels().join(', ') || 'none';
+  element('models-summary').textContent = `Models to compare: ${which}`;
   showError('models', undefined);
 }
 

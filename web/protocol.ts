@@ -15,7 +15,7 @@ export const COVARIANCE_FAMILIES: readonly CovarianceFamily[] = [
     says: 'Circles',
     models: [
       { type: 'EII', says: 'circles of one size' },
-      { type: 'spherical', says: 'circles of different sizes' },
+      { type: 'spherical', says: 'circles of different sizes (VII)' },
     ],
   },
   {
@@ -24,25 +24,25 @@ export const COVARIANCE_FAMILIES: readonly CovarianceFamily[] = [
       { type: 'EEI', says: 'one for all' },
       { type: 'VEI', says: 'one shape, different sizes' },
       { type: 'EVI', says: 'one size, different shapes' },
-      { type: 'diag', says: 'any along the axes' },
+      { type: 'diag', says: 'any along the axes (VVI)' },
     ],
   },
   {
-    says: 'Tilted ellipses, all the same way',
+    says: 'Ellipses tilted alike',
     models: [
-      { type: 'tied', says: 'one ellipse for all' },
+      { type: 'tied', says: 'one ellipse for all (EEE)' },
       { type: 'VEE', says: 'one shape, different sizes' },
       { type: 'EVE', says: 'one size, different shapes' },
       { type: 'VVE', says: 'different sizes and shapes' },
     ],
   },
   {
-    says: 'Tilted ellipses, each its own way',
+    says: 'Ellipses tilted differently',
     models: [
       { type: 'EEV', says: 'one size and shape' },
       { type: 'VEV', says: 'one shape, different sizes' },
       { type: 'EVV', says: 'one size, different shapes' },
-      { type: 'full', says: 'each its own ellipse' },
+      { type: 'full', says: 'each its own ellipse (VVV)' },
     ],
   },
 ];

@@ -136,6 +136,7 @@ export class ModelComparison {
       const found = this.#at(event);
       if (found) this.#onPick(found.nComponents, found.covarianceType);
     });
+    element('bic-details').addEventListener('toggle', () => this.#scrollToBest());
     element('bic-table').addEventListener('click', ({ target }) => {
       const button = (target as Element).closest('button');
       const found = button && this.#candidates[Number(button.dataset.candidate)];
@@ -210,7 +211,7 @@ export class ModelComparison {
     this.#chart = lineChart(
       {
         width: Math.max(220, box.clientWidth),
-        height: 280,
+        height: series.length > 4 ? 360 : 280,
         // The best one above the others.
         series: [...series].sort((one, other) => Number(other.isFaint) - Number(one.isFaint)),
         xLabel: 'components',
@@ -253,6 +254,13 @@ export class ModelComparison {
     return nearest;
   }
 
+  /** The best model's figure in sight, when the table is wider than its place. */
+  #scrollToBest(): void {
+    const cell = element('bic-table').querySelector('.best')?.closest('td');
+    const place = cell?.closest('.scroll');
+    if (cell && place) place.scrollLeft = cell.offsetLeft + cell.offsetWidth / 2 - place.clientWidth / 2;
+  }
+
   #fillTable(): void {
     const { best } = this;
     const models = COVARIANCE_FAMILIES.flatMap((family) => family.models).filter(({ type }) =>
@@ -275,5 +283,6 @@ export class ModelComparison {
     });
     element('bic-table').innerHTML =
       `<thead><tr><th scope="col">Components</th>${heads}</tr></thead><tbody>${rows.join('')}</tbody>`;
+    this.#scrollToBest();
   }
 }
