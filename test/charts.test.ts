@@ -255,6 +255,19 @@ describe('line charts', () => {
     }
   });
 
+  it('leave the frame above the greatest value shown', () => {
+    const points = [900, 20, 10].map((y, i) => [i + 1, y] as const);
+    const options = { width: 300, height: 200, xLabel: '', yLabel: '', yMost: 30 };
+    const series = [{ name: 'a', colour: '#000000', shape: 0, points }];
+    const { y, svg } = lineChart({ ...options, series }, LIGHT);
+    expect(y.domain[1]).toBeLessThan(30);
+    expect(y.at(900)).toBeLessThan(0);
+    // The frame is an <svg> about the curve; its viewBox is its own place, so that nothing is moved or scaled.
+    const [, at, view] = /<svg (x=.*?) viewBox="(.*?)"><path d="M/.exec(svg)!;
+    expect(at.match(/[\d.]+/g)?.join(' ')).toBe(view);
+    expect(lineChart({ ...options, yMost: 900, series }, LIGHT).svg).not.toContain('<svg');
+  });
+
   it('stand back for one that is to stand out', () => {
     const points = [1, 2].map((x) => [x, x] as const);
     const series = [

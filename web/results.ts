@@ -1,11 +1,12 @@
 // What a fit gives, in words and curves: the log-likelihood, the table of components, the comparison of models.
 // Must not talk to the worker.
+import { quantile } from 'd3-array';
 import type { CovarianceType, ModelJSON } from 'gaussmix';
 import { type LineChart, lineChart, type Series } from '../charts/line-chart.ts';
 import { escapeText } from '../charts/svg.ts';
 import { componentColour, componentShape, type Theme } from '../charts/theme.ts';
 import { counted, element, shortNumber } from './dom.ts';
-import { type Candidate, COVARIANCE_FAMILIES } from './protocol.ts';
+import { type Candidate, COVARIANCE_FAMILIES, USUAL_MODELS } from './protocol.ts';
 
 /** Dashes of a curve by the family of its model, beside the colour: families are told apart without it. */
 const FAMILY_DASHES: readonly string[] = ['1 4', '5 4', '10 3 2 3', ''];
@@ -208,15 +209,22 @@ export class ModelComparison {
         .filter(({ points }) => points.length > 0),
     })).filter(({ series }) => series.length > 0);
     const series = families.flatMap((family) => family.series);
+    // Of many curves a few lie so high that they would press the others, those near the best, into one line.
+    const values = this.#candidates.map(({ bic }) => bic).filter(Number.isFinite);
+    const yMost =
+      best && series.length > USUAL_MODELS.length
+        ? best.bic + 2 * ((quantile(values, 0.75) ?? best.bic) - best.bic)
+        : Number.POSITIVE_INFINITY;
     this.#chart = lineChart(
       {
         width: Math.max(220, box.clientWidth),
-        height: series.length > 4 ? 360 : 280,
+        height: series.length > USUAL_MODELS.length ? 360 : 280,
         // The best one above the others.
         series: [...series].sort((one, other) => Number(other.isFaint) - Number(one.isFaint)),
         xLabel: 'components',
         yLabel: 'BIC',
         xDomain: [1, Math.max(2, this.#most)],
+        yMost,
         best: best && [best.nComponents, best.bic],
       },
       this.#theme,
@@ -225,7 +233,10 @@ export class ModelComparison {
       ? `BIC by number of components, lowest for ${best.covarianceType} with ${best.nComponents}; all figures are in the table below`
       : 'BIC by number of components';
     box.innerHTML = chartSvg(this.#chart, label);
-    legend.innerHTML = families
+    const cut = values.some((value) => value > yMost)
+      ? '<p class="hint">Curves go on above the frame, where models are far from the best.</p>'
+      : '';
+    const lines = families
       .map((family) => {
         const curves = family.series.map(
           (one) => `<span>${curveSvg(one)}${one.isFaint ? one.name : `<b>${one.name}</b>`}</span>`,
@@ -233,6 +244,7 @@ export class ModelComparison {
         return `<p><span>${family.says}:</span>${curves.join('')}</p>`;
       })
       .join('');
+    legend.innerHTML = cut + lines;
   }
 
   #at({ clientX, clientY }: MouseEvent): Candidate | undefined {
