@@ -213,7 +213,7 @@ export class ModelComparison {
     const values = this.#candidates.map(({ bic }) => bic).filter(Number.isFinite);
     const yMost =
       best && series.length > USUAL_MODELS.length
-        ? best.bic + 2 * ((quantile(values, 0.75) ?? best.bic) - best.bic)
+        ? best.bic + 1.5 * ((quantile(values, 0.75) ?? best.bic) - best.bic)
         : Number.POSITIVE_INFINITY;
     this.#chart = lineChart(
       {
