@@ -12,6 +12,10 @@ export interface Series {
   readonly colour: string;
   /** Number of the shape at its points, see `componentShape`; undefined: no marks. */
   readonly shape?: number | undefined;
+  /** As `stroke-dasharray` has them; absent or empty: a solid curve. */
+  readonly dashes?: string | undefined;
+  /** Thin and light, so that another curve stands out. */
+  readonly isFaint?: boolean | undefined;
   /** By x, in rising order; NaN leaves a gap. */
   readonly points: readonly (readonly [x: number, y: number])[];
 }
@@ -24,6 +28,8 @@ export interface LineChartOptions {
   readonly yLabel: string;
   /** Least and greatest x shown; those of the points when absent. */
   readonly xDomain?: readonly [number, number] | undefined;
+  /** Greatest y shown: above it the curves leave the frame. That of the points when absent. */
+  readonly yMost?: number | undefined;
   /** A point to be ringed: its x and y. */
   readonly best?: readonly [number, number] | undefined;
 }
@@ -46,17 +52,19 @@ function atLeastRoundingApart([low, high]: readonly [number, number]): readonly 
 
 /** Lays a chart out and draws it; the axes tell where a point is. */
 export function lineChart(options: LineChartOptions, theme: Theme): LineChart {
-  const { width, height, series, xLabel, yLabel, best } = options;
+  const { width, height, series, xLabel, yLabel, yMost = Number.POSITIVE_INFINITY, best } = options;
   const points = series.flatMap((one) => one.points).filter(([, y]) => Number.isFinite(y));
   const [first = 0, last = 1] = options.xDomain ?? extent(points, ([x]) => x);
   const domain = first === last ? ([first - 0.5, last + 0.5] as const) : ([first, last] as const);
   const [top, bottom] = [10, height - 42];
-  const values = points.map(([, value]) => value);
+  const values = points.map(([, value]) => value).filter((value) => value <= yMost);
   const y = linearAxis(atLeastRoundingApart(paddedExtent(values, 0.08)), [bottom, top], 32);
   const box = { left: labelRoom([y]), top, right: width - 14, bottom };
   // Marks at the ends stay within the chart.
   const inset = series.some(({ shape }) => shape !== undefined) ? 10 : 0;
-  const x = linearAxis(domain, [box.left + inset, box.right - inset], 40);
+  const range = [box.left + inset, box.right - inset] as const;
+  // Not closer than whole numbers: their labels have no decimals then.
+  const x = linearAxis(domain, range, Math.max(40, (range[1] - range[0]) / (domain[1] - domain[0])));
   const parts: string[] = [];
   const text = (at: string, content: string, fill: string): string =>
     `<text ${at} fill="${fill}" font-size="12">${escapeText(content)}</text>`;
@@ -81,10 +89,17 @@ export function lineChart(options: LineChartOptions, theme: Theme): LineChart {
     .x(([at]) => x.at(at))
     .y(([, value]) => y.at(value))
     .digits(2);
+  // An SVG within an SVG cuts off what is outside of it.
+  const frame = `x="${px(box.left)}" y="${box.top}" width="${px(box.right - box.left)}" height="${px(box.bottom - box.top)}"`;
+  const view = `${px(box.left)} ${box.top} ${px(box.right - box.left)} ${px(box.bottom - box.top)}`;
+  const isCut = values.length < points.length;
+  if (isCut) parts.push(`<svg ${frame} viewBox="${view}">`);
   for (const one of series) {
-    parts.push(`<path d="${draw(one.points) ?? ''}" fill="none" stroke="${one.colour}" stroke-width="2"/>`);
+    const dashes = one.dashes ? ` stroke-dasharray="${one.dashes}"` : '';
+    const weight = one.isFaint ? 'stroke-width="1.25" stroke-opacity=".6"' : 'stroke-width="2.5"';
+    parts.push(`<path d="${draw(one.points) ?? ''}" fill="none" stroke="${one.colour}" ${weight}${dashes}/>`);
     if (one.shape === undefined) continue;
-    const shape = componentShape(one.shape, 52);
+    const shape = componentShape(one.shape, one.isFaint ? 36 : 64);
     for (const [at, value] of one.points) {
       if (!Number.isFinite(value)) continue;
       parts.push(
@@ -92,6 +107,7 @@ export function lineChart(options: LineChartOptions, theme: Theme): LineChart {
       );
     }
   }
+  if (isCut) parts.push('</svg>');
   if (best) {
     parts.push(
       `<circle cx="${px(x.at(best[0]))}" cy="${px(y.at(best[1]))}" r="9" fill="none" stroke="${theme.text}" stroke-width="2"/>`,

@@ -261,6 +261,46 @@ describe('line charts', () => {
     );
   });
 
+  it('label whole numbers without decimals', () => {
+    for (const last of [1, 2, 3, 5, 9, 30]) {
+      const chart = lineChart(
+        { width: 560, height: 200, series: [], xLabel: '', yLabel: '', xDomain: [1, last] },
+        LIGHT,
+      );
+      const labels = chart.x.ticks.map(({ label }) => label);
+      expect(labels).toEqual(labels.map((label) => String(Number(label))));
+      expect(labels.length).toBeGreaterThan(last === 1 ? 0 : 1);
+    }
+  });
+
+  it('leave the frame above the greatest value shown', () => {
+    const points = [900, 20, 10].map((y, i) => [i + 1, y] as const);
+    const options = { width: 300, height: 200, xLabel: '', yLabel: '', yMost: 30 };
+    const series = [{ name: 'a', colour: '#000000', shape: 0, points }];
+    const { y, svg } = lineChart({ ...options, series }, LIGHT);
+    expect(y.domain[1]).toBeLessThan(30);
+    expect(y.at(900)).toBeLessThan(0);
+    // The frame is an <svg> about the curve; its viewBox is its own place, so that nothing is moved or scaled.
+    const [, at, view] = /<svg (x=.*?) viewBox="(.*?)"><path d="M/.exec(svg)!;
+    expect(at.match(/[\d.]+/g)?.join(' ')).toBe(view);
+    expect(lineChart({ ...options, yMost: 900, series }, LIGHT).svg).not.toContain('<svg');
+  });
+
+  it('stand back for one that is to stand out', () => {
+    const points = [1, 2].map((x) => [x, x] as const);
+    const series = [
+      { name: 'a', colour: '#000001', shape: 0, points, dashes: '5 4', isFaint: true },
+      { name: 'b', colour: '#000002', shape: 0, points },
+    ];
+    const { svg } = lineChart({ width: 300, height: 200, series, xLabel: '', yLabel: '' }, LIGHT);
+    const curve = (colour: string): string =>
+      new RegExp(`<path [^>]*fill="none" stroke="${colour}"[^>]*>`).exec(svg)?.[0] ?? '';
+    const width = (colour: string): number => Number(/stroke-width="([^"]+)"/.exec(curve(colour))?.[1]);
+    expect(width('#000001')).toBeLessThan(width('#000002'));
+    expect(curve('#000001')).toContain('stroke-dasharray="5 4"');
+    expect(curve('#000002')).not.toContain('dasharray');
+  });
+
   it('do not magnify the rounding of a log-likelihood that stays', () => {
     const points = [-1.4290313668, -1.4290313667].map((y, i) => [i + 1, y] as const);
     const series = [{ name: 'run', colour: '#000000', points }];

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import axe from 'axe-core';
-import { type FitOptions, GaussianMixture } from 'gaussmix';
+import { type CovarianceType, type FitOptions, GaussianMixture, selectModel } from 'gaussmix';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest';
 import { findBrowser } from '../scripts/runtimes.mjs';
@@ -114,6 +114,9 @@ describe('the bits of Node', () => {
       { nComponents: 4, covarianceType: 'spherical', maxIterations: 7, tolerance: 0 },
       ['0', '2'],
     ],
+    ['iris, VEV', iris, { nComponents: 3, covarianceType: 'VEV', seed: 2 }, []],
+    // By minorisation-maximisation: the longest way through the kernel.
+    ['iris, EVE', iris, { nComponents: 2, covarianceType: 'EVE', initialization: 'k-means++' }, []],
   ];
   for (const [name, rows, options, unticked] of cases) {
     onPage(name, async (page) => {
@@ -324,19 +327,89 @@ describe('mistakes are named where they are', () => {
   });
 });
 
+/** All models, in the order of the page: by orientation, as in README's table. */
+const MODELS: readonly CovarianceType[] = [
+  ...(['EII', 'spherical'] as const),
+  ...(['EEI', 'VEI', 'EVI', 'diag'] as const),
+  ...(['tied', 'VEE', 'EVE', 'VVE'] as const),
+  ...(['EEV', 'VEV', 'EVV', 'full'] as const),
+];
+
 describe('comparing models', () => {
+  onPage('offers the models in families, with words', async (page) => {
+    const options = page.locator('#covarianceType option');
+    const values = await options.evaluateAll((all) => all.map((one) => (one as HTMLOptionElement).value));
+    expect(values).toEqual(MODELS);
+    for (const text of await options.allTextContents()) expect(text).toMatch(/^\w+: \w+/);
+    const families = page.locator('#covarianceType optgroup');
+    const sizes = await families.evaluateAll((all) => all.map((one) => one.children.length));
+    expect(sizes).toEqual([2, 4, 4, 4]);
+    expect(await page.inputValue('#covarianceType')).toBe('full');
+  });
+
+  onPage('over all fourteen on faithful: every BIC has the bits of the library', async (page) => {
+    const most = 4;
+    await page.check('#all-models');
+    expect(await textOf(page, 'models-summary')).toBe('Models to compare: all');
+    await fill(page, { most: String(most), initialization: 'kmeans' });
+    await page.click('#compare');
+    await page.locator('#select-status', { hasText: 'Lowest BIC' }).waitFor();
+    await page.click('#bic-details summary');
+    const buttons = page.locator('#bic-table button');
+    // The figure in full is the button's title: the shortest decimals that give the same bits.
+    const shown = await buttons.evaluateAll((all) => all.map((one) => Number((one as HTMLElement).title)));
+    const nComponents = Array.from({ length: most }, (_, i) => i + 1);
+    const { best, table } = selectModel(faithful, { nComponents, covarianceTypes: MODELS });
+    const bicOf = (k: number, type: CovarianceType): number | undefined =>
+      table.find((row) => row.nComponents === k && row.covarianceType === type)?.bic;
+    expect(shown).toEqual(nComponents.flatMap((k) => MODELS.map((type) => bicOf(k, type))));
+    expect(await textOf(page, 'select-status')).toContain(
+      `${best.covarianceType}, ${best.nComponents} components`,
+    );
+    expect(await page.locator('#bic-legend b').allTextContents()).toEqual([best.covarianceType]);
+    // Curves differ without their colours: in dashes by family, in marks within it.
+    const legend = page.locator('#bic-legend span:has(svg)');
+    const looks = await legend.evaluateAll((all) =>
+      all.map((one) =>
+        Array.from(one.querySelectorAll('path'), (path) =>
+          path.getAttribute(path.hasAttribute('stroke') ? 'stroke-dasharray' : 'd'),
+        ).join(' '),
+      ),
+    );
+    expect(new Set(looks).size).toBe(MODELS.length);
+  });
+
+  onPage('compares the models ticked, and asks for one', async (page) => {
+    await page.click('#models-summary');
+    for (const type of ['spherical', 'diag', 'tied', 'full']) await page.uncheck(`#models [value=${type}]`);
+    await page.click('#compare');
+    await page.locator('#models-error:visible', { hasText: 'Tick at least one' }).waitFor();
+    await page.check('#models [value=VVE]');
+    expect(await textOf(page, 'models-summary')).toBe('Models to compare: VVE');
+    expect(await page.locator('.error:visible').count()).toBe(0);
+    await page.fill('#most', '2');
+    await page.click('#compare');
+    await page.locator('#select-status', { hasText: 'Lowest BIC: VVE' }).waitFor();
+    expect(await page.locator('#bic-table thead th').allTextContents()).toEqual(['Components', 'VVE']);
+    await page.check('#all-models');
+    expect(await page.locator('#models :checked').count()).toBe(MODELS.length);
+    await page.uncheck('#models [value=EII]');
+    expect(await page.isChecked('#all-models')).toBe(false);
+  });
+
   onPage(
-    'draws a curve for each covariance model; a press on a figure or a point shows its model',
+    'draws a curve for each of the usual models, the best the boldest; a press on a figure or a point shows its model',
     async (page) => {
       await openExample(page, 'iris', 150);
       await page.fill('#most', '4');
       await page.click('#compare');
       await page.locator('#select-status', { hasText: 'Lowest BIC: full, 2 components' }).waitFor();
-      expect(await page.locator('#bic svg path[fill="none"][stroke-width="2"]').count()).toBe(4);
+      expect(await page.locator('#bic svg path[stroke-opacity]').count()).toBe(3);
+      expect(await page.locator('#bic svg path[stroke-width="2.5"]').count()).toBe(1);
       await page.click('#bic-details summary');
       const shown = await page.locator('#bic-table button').allInnerTexts();
       const expected = [1, 2, 3, 4].flatMap((nComponents) =>
-        (['full', 'tied', 'diag', 'spherical'] as const).map((covarianceType) =>
+        (['spherical', 'diag', 'tied', 'full'] as const).map((covarianceType) =>
           GaussianMixture.fit(iris, { nComponents, covarianceType }).bic(iris).toFixed(1),
         ),
       );
@@ -476,6 +549,8 @@ describe('for everyone', () => {
         await openExample(page, 'iris', 150);
         await fit(page);
         await page.fill('#most', '2');
+        await page.check('#all-models');
+        await page.click('#models-summary');
         await page.click('#compare');
         await page.locator('#select-status', { hasText: 'Lowest' }).waitFor();
         await page.click('#bic-details summary');
@@ -508,9 +583,18 @@ describe('for everyone', () => {
         () => (document.getElementById('figure')?.getBoundingClientRect().top ?? 1e9) < 740,
       );
       await page.fill('#most', '3');
+      await page.check('#all-models');
+      await page.click('#models-summary');
       await page.click('#compare');
       await page.locator('#select-status', { hasText: 'Lowest' }).waitFor();
       await page.click('#bic-details summary');
+      // The table scrolls within its place, to the best figure first.
+      const isInSight = (): Promise<boolean> =>
+        page.evaluate(() => {
+          const { left, right } = document.querySelector('#bic-table .best')!.getBoundingClientRect();
+          return left >= 0 && right <= window.innerWidth;
+        });
+      await expect.poll(isInSight).toBe(true);
       expect(await overflow()).toBeLessThanOrEqual(0);
       expect(await violations(page)).toEqual([]);
     },

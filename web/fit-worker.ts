@@ -5,14 +5,7 @@ import { paddedExtent } from '../charts/axis.ts';
 import { histogram } from '../charts/shapes.ts';
 import { csvCell } from '../cli/csv-format.ts';
 import { Failure } from '../cli/failure.ts';
-import {
-  type Candidate,
-  COVARIANCE_MODELS,
-  type FromWorker,
-  type PageOptions,
-  type Place,
-  type ToWorker,
-} from './protocol.ts';
+import type { Candidate, FromWorker, PageOptions, Place, ToWorker } from './protocol.ts';
 import { type Chosen, decodeText, TextTable } from './table.ts';
 
 const port = self as unknown as {
@@ -95,7 +88,7 @@ async function handle(message: ToWorker): Promise<void> {
     case 'fit':
       return fit(message.options, new Run(message.intervalMs, message.paused));
     case 'select':
-      return select(message.options, message.most);
+      return select(message);
     case 'show': {
       const found = candidates.get(keyOf(message.nComponents, message.covarianceType));
       if (found) sendModel(found, false);
@@ -307,18 +300,22 @@ function sendModel(fitted: GaussianMixture, wasStopped: boolean): void {
 const keyOf = (nComponents: number, covarianceType: CovarianceType): string =>
   `${covarianceType} ${nComponents}`;
 
-/** Fits every number of components with every covariance model. */
-async function select(options: PageOptions, most: number): Promise<void> {
+/** Fits every number of components with every covariance model asked for. */
+async function select({
+  options,
+  most,
+  covarianceTypes,
+}: Extract<ToWorker, { kind: 'select' }>): Promise<void> {
   if (!data) return;
   running?.abort.abort();
   const run = new Run(0, false);
   running = run;
   candidates.clear();
   const rows = data;
-  const all = most * COVARIANCE_MODELS.length;
+  const all = most * covarianceTypes.length;
   let done = 0;
   for (let nComponents = 1; nComponents <= most; nComponents++) {
-    for (const { type: covarianceType } of COVARIANCE_MODELS) {
+    for (const covarianceType of covarianceTypes) {
       const candidate = await fitCandidate(rows, { ...options, nComponents, covarianceType }, run);
       if (run.abort.signal.aborted) return;
       if (run.stopped) {

@@ -7,7 +7,7 @@ import iris from '../examples/iris.csv?raw';
 import { counted, element, fillSelect, save, showError } from './dom.ts';
 import { FigureView, MATRIX_FEATURES, type Shown } from './figure-view.ts';
 import FitWorker from './fit-worker.ts?worker&inline';
-import { fillForm, readNumber, readOptions, setOptions } from './options-form.ts';
+import { fillForm, readNumber, readOptions, setOptions, tickedModels } from './options-form.ts';
 import type { FromWorker, PageOptions, ToWorker } from './protocol.ts';
 import { clearResult, ModelComparison, showCurve, showResult } from './results.ts';
 import type { ColumnInfo } from './table.ts';
@@ -124,6 +124,7 @@ function clearErrors(): void {
     'maxIterations',
     'tolerance',
     'most',
+    'models',
   ]) {
     showError(place, undefined);
   }
@@ -508,14 +509,16 @@ function compare(): void {
   if (busy || !rows) return;
   const most = readNumber('most', 'The number of components', 1, 30, false);
   const options = readOptions(Number.MAX_SAFE_INTEGER);
-  if (!options || Number.isNaN(most)) return;
+  const covarianceTypes = tickedModels();
+  if (covarianceTypes.length === 0) showError('models', 'No model is ticked. Tick at least one.');
+  if (!options || Number.isNaN(most) || covarianceTypes.length === 0) return;
   busy = 'select';
   comparison.begin(most);
   const progress = element<HTMLProgressElement>('select-progress');
   progress.hidden = false;
   progress.value = 0;
   element('select-status').textContent = 'Comparing …';
-  send({ kind: 'select', options, most });
+  send({ kind: 'select', options, most, covarianceTypes });
   setButtons();
 }
 

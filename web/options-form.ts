@@ -1,7 +1,7 @@
 // The form of the model's options: fills its choices, reads its fields, and says what is wrong beside the field.
 import type { CovarianceType, InitializationMethod } from 'gaussmix';
 import { element, fillSelect, showError } from './dom.ts';
-import { COVARIANCE_MODELS, type PageOptions, type Place, STARTS } from './protocol.ts';
+import { COVARIANCE_FAMILIES, type PageOptions, type Place, STARTS, USUAL_MODELS } from './protocol.ts';
 
 const NUMBERS = ['nComponents', 'seed', 'nInit', 'maxIterations', 'tolerance'] as const;
 
@@ -24,11 +24,15 @@ const LEAST: Readonly<Record<NumberField, number>> = {
 };
 
 export function fillForm(): void {
-  fillSelect(
-    element<HTMLSelectElement>('covarianceType'),
-    COVARIANCE_MODELS.map(({ type, says }) => [type, `${type}: ${says}`]),
-    'full',
-  );
+  const families = COVARIANCE_FAMILIES.map((family) => {
+    const options = family.models.map(
+      ({ type, says }) =>
+        `<option value="${type}"${type === 'full' ? ' selected' : ''}>${type}: ${says}</option>`,
+    );
+    return `<optgroup label="${family.says}">${options.join('')}</optgroup>`;
+  });
+  element('covarianceType').innerHTML = families.join('');
+  fillModels();
   fillSelect(
     element<HTMLSelectElement>('initialization'),
     STARTS.map(({ method, says }) => [method, says]),
@@ -36,6 +40,42 @@ export function fillForm(): void {
   );
   for (const name of NUMBERS)
     element<HTMLInputElement>(name).addEventListener('input', () => showError(name, undefined));
+}
+
+/** The models to compare: a tick for each, and one for all of them. */
+function fillModels(): void {
+  const box = element('models');
+  const all = element<HTMLInputElement>('all-models');
+  box.innerHTML = COVARIANCE_FAMILIES.map((family) => {
+    const ticks = family.models.map(
+      ({ type, says }) =>
+        `<label class="check" title="${says}"><input type="checkbox" value="${type}"${USUAL_MODELS.includes(type) ? ' checked' : ''} /> ${type}</label>`,
+    );
+    return `<fieldset><legend>${family.says}</legend>${ticks.join('')}</fieldset>`;
+  }).join('');
+  const ticks = [...box.querySelectorAll('input')];
+  all.addEventListener('change', () => {
+    for (const tick of ticks) tick.checked = all.checked || tick.defaultChecked;
+    showModels();
+  });
+  box.addEventListener('change', () => {
+    all.checked = ticks.every(({ checked }) => checked);
+    showModels();
+  });
+  showModels();
+}
+
+function showModels(): void {
+  const isAll = element<HTMLInputElement>('all-models').checked;
+  const which = isAll ? 'all' : tickedModels().join(', ') || 'none';
+  element('models-summary').textContent = `Models to compare: ${which}`;
+  showError('models', undefined);
+}
+
+/** The models ticked for the comparison, in the order of their families. */
+export function tickedModels(): readonly CovarianceType[] {
+  const ticked = element('models').querySelectorAll<HTMLInputElement>('input:checked');
+  return Array.from(ticked, ({ value }) => value as CovarianceType);
 }
 
 /** Puts values into the form. */

@@ -3,13 +3,52 @@ import type { CovarianceType, InitializationMethod, ModelJSON } from 'gaussmix';
 import type { Bar, Mixture } from '../charts/shapes.ts';
 import type { ColumnInfo } from './table.ts';
 
+/** A family of covariance models, by orientation. */
+export interface CovarianceFamily {
+  readonly says: string;
+  readonly models: readonly { readonly type: CovarianceType; readonly says: string }[];
+}
+
 /** The covariance models on offer: the one list that the form, the model selection and their curves go by. */
-export const COVARIANCE_MODELS: readonly { readonly type: CovarianceType; readonly says: string }[] = [
-  { type: 'full', says: 'each its own ellipse' },
-  { type: 'tied', says: 'one ellipse for all' },
-  { type: 'diag', says: 'ellipses along the axes' },
-  { type: 'spherical', says: 'circles' },
+export const COVARIANCE_FAMILIES: readonly CovarianceFamily[] = [
+  {
+    says: 'Circles',
+    models: [
+      { type: 'EII', says: 'circles of one size' },
+      { type: 'spherical', says: 'circles of different sizes (VII)' },
+    ],
+  },
+  {
+    says: 'Ellipses along the axes',
+    models: [
+      { type: 'EEI', says: 'one for all' },
+      { type: 'VEI', says: 'one shape, different sizes' },
+      { type: 'EVI', says: 'one size, different shapes' },
+      { type: 'diag', says: 'any along the axes (VVI)' },
+    ],
+  },
+  {
+    says: 'Ellipses tilted alike',
+    models: [
+      { type: 'tied', says: 'one ellipse for all (EEE)' },
+      { type: 'VEE', says: 'one shape, different sizes' },
+      { type: 'EVE', says: 'one size, different shapes' },
+      { type: 'VVE', says: 'different sizes and shapes' },
+    ],
+  },
+  {
+    says: 'Ellipses tilted differently',
+    models: [
+      { type: 'EEV', says: 'one size and shape' },
+      { type: 'VEV', says: 'one shape, different sizes' },
+      { type: 'EVV', says: 'one size, different shapes' },
+      { type: 'full', says: 'each its own ellipse (VVV)' },
+    ],
+  },
 ];
+
+/** Compared unless others are ticked: few enough to be quick on many rows. */
+export const USUAL_MODELS: readonly CovarianceType[] = ['spherical', 'diag', 'tied', 'full'];
 
 export const STARTS: readonly { readonly method: InitializationMethod; readonly says: string }[] = [
   { method: 'kmeans', says: 'k-means clusters' },
@@ -46,7 +85,12 @@ export type ToWorker =
   | { readonly kind: 'pause' | 'resume' | 'step' | 'stop' }
   /** The page has drawn what it was sent, and can take colours again. */
   | { readonly kind: 'drawn' }
-  | { readonly kind: 'select'; readonly options: PageOptions; readonly most: number }
+  | {
+      readonly kind: 'select';
+      readonly options: PageOptions;
+      readonly most: number;
+      readonly covarianceTypes: readonly CovarianceType[];
+    }
   /** A model of the selection is to be the one shown. */
   | { readonly kind: 'show'; readonly nComponents: number; readonly covarianceType: CovarianceType }
   | { readonly kind: 'row'; readonly row: number }

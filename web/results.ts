@@ -1,11 +1,15 @@
 // What a fit gives, in words and curves: the log-likelihood, the table of components, the comparison of models.
 // Must not talk to the worker.
+import { quantile } from 'd3-array';
 import type { CovarianceType, ModelJSON } from 'gaussmix';
 import { type LineChart, lineChart, type Series } from '../charts/line-chart.ts';
 import { escapeText } from '../charts/svg.ts';
 import { componentColour, componentShape, type Theme } from '../charts/theme.ts';
-import { element, shortNumber } from './dom.ts';
-import { type Candidate, COVARIANCE_MODELS } from './protocol.ts';
+import { counted, element, shortNumber } from './dom.ts';
+import { type Candidate, COVARIANCE_FAMILIES, USUAL_MODELS } from './protocol.ts';
+
+/** Dashes of a curve by the family of its model, beside the colour: families are told apart without it. */
+const FAMILY_DASHES: readonly string[] = ['1 4', '5 4', '10 3 2 3', ''];
 
 /** Log-likelihoods by iteration, one list for each run. */
 export type History = readonly (readonly number[])[];
@@ -50,6 +54,11 @@ export function showCurve(history: History, theme: Theme): void {
     chart,
     `Log-likelihood over ${longest} iterations, now ${shortNumber(last, 6)} nats per row`,
   );
+}
+
+/** A curve with its mark, for the legend. */
+function curveSvg({ shape = 0, colour, dashes = '' }: Series): string {
+  return `<svg width="30" height="14" viewBox="-15 -7 30 14" aria-hidden="true"><path d="M-15 0H15" stroke="${colour}" stroke-width="2" stroke-dasharray="${dashes}"/><path d="${componentShape(shape, 60)}" fill="${colour}"/></svg>`;
 }
 
 function markSvg(shape: number, colour: string): string {
@@ -118,12 +127,17 @@ export class ModelComparison {
     this.#onPick = onPick;
     const box = element('bic');
     box.addEventListener('pointermove', (event) => {
-      box.classList.toggle('pickable', this.#at(event) !== undefined);
+      const found = this.#at(event);
+      box.classList.toggle('pickable', found !== undefined);
+      box.title = found
+        ? `${found.covarianceType}, ${counted(found.nComponents, 'component')}: BIC ${found.bic.toFixed(1)}`
+        : '';
     });
     box.addEventListener('click', (event) => {
       const found = this.#at(event);
       if (found) this.#onPick(found.nComponents, found.covarianceType);
     });
+    element('bic-details').addEventListener('toggle', () => this.#scrollToBest());
     element('bic-table').addEventListener('click', ({ target }) => {
       const button = (target as Element).closest('button');
       const found = button && this.#candidates[Number(button.dataset.candidate)];
@@ -157,7 +171,7 @@ export class ModelComparison {
     const until = wasStopped ? 'Stopped. Best so far' : 'Lowest BIC';
     const failed = this.#candidates.filter(({ problem }) => problem !== undefined);
     const missing = failed.length === 0 ? '' : ` ${failed.length} could not be fitted: ${failed[0].problem}.`;
-    return `${until}: ${best.covarianceType}, ${best.nComponents} component${best.nComponents === 1 ? '' : 's'} (BIC ${shortNumber(best.bic, 6)}).${missing}`;
+    return `${until}: ${best.covarianceType}, ${counted(best.nComponents, 'component')} (BIC ${shortNumber(best.bic, 6)}).${missing}`;
   }
 
   get best(): Candidate | undefined {
@@ -175,25 +189,42 @@ export class ModelComparison {
       this.#chart = undefined;
       return;
     }
-    const series = COVARIANCE_MODELS.map(
-      ({ type }, i): Series => ({
-        name: type,
-        colour: componentColour(this.#theme, i),
-        shape: i,
-        points: this.#candidates
-          .filter(({ covarianceType }) => covarianceType === type)
-          .map(({ nComponents, bic }) => [nComponents, bic]),
-      }),
-    );
     const { best } = this;
+    // Colour and dashes tell the family, the mark its member: of the same volumes and shapes, the same mark.
+    const families = COVARIANCE_FAMILIES.map(({ says, models }, family) => ({
+      says,
+      series: models
+        .map(
+          ({ type }, member): Series => ({
+            name: type,
+            colour: componentColour(this.#theme, family),
+            dashes: FAMILY_DASHES[family],
+            shape: member,
+            isFaint: type !== best?.covarianceType,
+            points: this.#candidates
+              .filter(({ covarianceType }) => covarianceType === type)
+              .map(({ nComponents, bic }) => [nComponents, bic]),
+          }),
+        )
+        .filter(({ points }) => points.length > 0),
+    })).filter(({ series }) => series.length > 0);
+    const series = families.flatMap((family) => family.series);
+    // Of many curves a few lie so high that they would press the others, those near the best, into one line.
+    const values = this.#candidates.map(({ bic }) => bic).filter(Number.isFinite);
+    const yMost =
+      best && series.length > USUAL_MODELS.length
+        ? best.bic + 1.5 * ((quantile(values, 0.75) ?? best.bic) - best.bic)
+        : Number.POSITIVE_INFINITY;
     this.#chart = lineChart(
       {
         width: Math.max(220, box.clientWidth),
-        height: 280,
-        series,
+        height: series.length > USUAL_MODELS.length ? 360 : 280,
+        // The best one above the others.
+        series: [...series].sort((one, other) => Number(other.isFaint) - Number(one.isFaint)),
         xLabel: 'components',
         yLabel: 'BIC',
         xDomain: [1, Math.max(2, this.#most)],
+        yMost,
         best: best && [best.nComponents, best.bic],
       },
       this.#theme,
@@ -202,9 +233,18 @@ export class ModelComparison {
       ? `BIC by number of components, lowest for ${best.covarianceType} with ${best.nComponents}; all figures are in the table below`
       : 'BIC by number of components';
     box.innerHTML = chartSvg(this.#chart, label);
-    legend.innerHTML = series
-      .map(({ name, colour }, i) => `<span>${markSvg(i, colour)}${escapeText(name)}</span>`)
+    const cut = values.some((value) => value > yMost)
+      ? '<p class="hint">Curves go on above the frame, where models are far from the best.</p>'
+      : '';
+    const lines = families
+      .map((family) => {
+        const curves = family.series.map(
+          (one) => `<span>${curveSvg(one)}${one.isFaint ? one.name : `<b>${one.name}</b>`}</span>`,
+        );
+        return `<p><span>${family.says}:</span>${curves.join('')}</p>`;
+      })
       .join('');
+    legend.innerHTML = cut + lines;
   }
 
   #at({ clientX, clientY }: MouseEvent): Candidate | undefined {
@@ -226,12 +266,22 @@ export class ModelComparison {
     return nearest;
   }
 
+  /** The best model's figure in sight, when the table is wider than its place. */
+  #scrollToBest(): void {
+    const cell = element('bic-table').querySelector('.best')?.closest('td');
+    const place = cell?.closest('.scroll');
+    if (cell && place) place.scrollLeft = cell.offsetLeft + cell.offsetWidth / 2 - place.clientWidth / 2;
+  }
+
   #fillTable(): void {
     const { best } = this;
-    const heads = COVARIANCE_MODELS.map(({ type }) => `<th scope="col">${type}</th>`).join('');
+    const models = COVARIANCE_FAMILIES.flatMap((family) => family.models).filter(({ type }) =>
+      this.#candidates.some(({ covarianceType }) => covarianceType === type),
+    );
+    const heads = models.map(({ type, says }) => `<th scope="col" title="${says}">${type}</th>`).join('');
     const counts = [...new Set(this.#candidates.map(({ nComponents }) => nComponents))];
     const rows = counts.map((count) => {
-      const cells = COVARIANCE_MODELS.map(({ type }) => {
+      const cells = models.map(({ type }) => {
         const number = this.#candidates.findIndex(
           (one) => one.nComponents === count && one.covarianceType === type,
         );
@@ -239,11 +289,12 @@ export class ModelComparison {
         if (!one) return '<td></td>';
         if (one.problem !== undefined) return `<td title="${escapeText(one.problem)}">none</td>`;
         const name = `Show ${type} with ${count} components, BIC ${one.bic.toFixed(1)}`;
-        return `<td><button type="button" data-candidate="${number}" aria-label="${name}"${one === best ? ' class="best"' : ''}>${one.bic.toFixed(1)}</button></td>`;
+        return `<td><button type="button" data-candidate="${number}" title="${one.bic}" aria-label="${name}"${one === best ? ' class="best"' : ''}>${one.bic.toFixed(1)}</button></td>`;
       });
       return `<tr><th scope="row">${count}</th>${cells.join('')}</tr>`;
     });
     element('bic-table').innerHTML =
       `<thead><tr><th scope="col">Components</th>${heads}</tr></thead><tbody>${rows.join('')}</tbody>`;
+    this.#scrollToBest();
   }
 }
