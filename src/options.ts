@@ -129,7 +129,7 @@ export interface CommonFitOptions extends DataOptions {
   readonly nInit?: number | undefined;
   /**
    * Starts that each run chooses from, an integer >= 1, default 1: the one with the best log-likelihood after 8 iterations goes on
-   * (Biernacki, Celeux and Govaert 2003). Cheap restarts, for 'random' and 'random-from-data' above all.
+   * (Biernacki, Celeux and Govaert 2003). Cheap restarts, for 'k-means++' above all: random starts need more iterations to be told apart.
    */
   readonly shortRuns?: number | undefined;
   /** Most iterations of a run, an integer >= 0, default 500; 0 returns the start. Reaching it is no error. */
