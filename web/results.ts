@@ -9,7 +9,7 @@ import { counted, element, shortNumber } from './dom.ts';
 import { type Candidate, COVARIANCE_FAMILIES, USUAL_MODELS } from './protocol.ts';
 
 /** Dashes of a curve by the family of its model, beside the colour: families are told apart without it. */
-const FAMILY_DASHES: readonly string[] = ['1 4', '5 4', '10 3 2 3', ''];
+const FAMILY_DASHES: readonly string[] = ['1 4', '5 4', '8 3 2 3', ''];
 
 /** Log-likelihoods by iteration, one list for each run. */
 export type History = readonly (readonly number[])[];
