@@ -159,7 +159,8 @@ describe('a fit under way', () => {
       await page.click('#step');
       await page.locator('#status', { hasText: `Paused after iteration ${iteration}.` }).waitFor();
     }
-    expect(await textOf(page, 'iteration')).toBe('3');
+    // Drawn in the frame after the status.
+    await page.locator('#iteration', { hasText: /^3$/ }).waitFor();
     expect(await page.locator('#figure svg path[fill-opacity=".14"]').count()).toBe(2);
     await page.selectOption('#speed', '400');
     await page.click('#pause');
