@@ -252,7 +252,7 @@ describe('models that are refused', () => {
 describe('usage', () => {
   it.each([
     [['frobnicate'], /unknown command "frobnicate"; .*fit, select, predict.* \(see gaussmix --help\)/],
-    [['report', faithful], /unknown command "report"/],
+    [['report', faithful], /DATA is missing \(see gaussmix report --help\)/],
     [['help', 'nothing'], /unknown command "nothing"/],
     [['--quiet', 'fit'], /the command comes first/],
     [['fit'], /DATA is missing \(see gaussmix fit --help\)/],
