@@ -63,18 +63,21 @@ export class WholeData {
   readonly regularization: Float64Array;
   /** Number of rows. */
   readonly rows: number;
+  /** Sum of the sample weights; without any, the number of rows. */
+  readonly total: number;
   readonly #kernel: Kernel;
   #covariance: Float64Array | undefined;
 
   private constructor(
     kernel: Kernel,
     rows: number,
-    mean: Float64Array,
+    { total, mean }: { readonly total: number; readonly mean: Float64Array },
     variance: Float64Array,
     regularization: Regularization,
   ) {
     this.#kernel = kernel;
     this.rows = rows;
+    this.total = total;
     this.mean = mean;
     this.variance = variance;
     this.regularization = variance.map((v) => {
@@ -99,7 +102,7 @@ export class WholeData {
     label: (feature: number) => string,
     mayBeSingular: boolean = false,
   ): Asking<WholeData> {
-    const firstRow = yield* gatherCopy(kernel, Uint32Array.of(0), d);
+    const firstRow = yield* gatherCopy(kernel, Float64Array.of(0), d);
     const about = yield* moments(kernel, rows, 'diag', firstRow);
     const { mean } = about;
     const near = (v: number, j: number): boolean =>
@@ -107,7 +110,7 @@ export class WholeData {
     const once = typeof regularization === 'function' && about.covariance.every(near);
     const { covariance } = once ? about : yield* moments(kernel, rows, 'diag', mean);
     const variance = covariance.map((v) => Math.max(0, v));
-    const data = new WholeData(kernel, rows, mean, variance, regularization);
+    const data = new WholeData(kernel, rows, about, variance, regularization);
     data.#checkFinite(label);
     if (typeof regularization !== 'function') yield* data.#check(mayBeSingular ? 'diag' : model, label);
     return data;
@@ -412,7 +415,7 @@ export class MixtureEstimator implements Estimator {
     if (empty.length === 0) return;
     this.#prepare();
     const worst = yield* worstRows(mixture, empty.length);
-    const numbers = Uint32Array.from(worst, ({ row }) => row);
+    const numbers = Float64Array.from(worst, ({ row }) => row);
     const rows = yield* gatherCopy(kernel, numbers, d);
     for (const [i, { row }] of worst.entries()) {
       const component = empty[i];

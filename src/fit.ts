@@ -1,5 +1,6 @@
 // One fit from data to parameters: rows into kernel memory, restarts, the best of them.
 // Must not define public types, nor compute: it ties options, starts, estimator and loop together.
+import { chooseRows } from './choose-rows.ts';
 import { expectationMaximization, type LoopResult } from './em.ts';
 import { GaussmixError, GaussmixRangeError } from './errors.ts';
 import { MixtureEstimator, WholeData } from './estimator.ts';
@@ -131,11 +132,59 @@ export async function fitRowsAsync(
   source: RowSource,
   settings: FitSettings,
   makeModel: MakeModel,
-  { signal, timeLimitMs, workers, workerScript }: AsyncSettings,
+  where: AsyncSettings,
   more?: Continuation,
 ): Promise<FitOutcome> {
+  const { signal, workers, workerScript } = where;
   signal?.throwIfAborted();
   const kernel = new Kernel(compiledModule());
+  const { sampleWeight } = settings;
+  const fit = (answer: AnswerRows): Promise<FitOutcome> =>
+    fitAnswered(kernel, source, settings, makeModel, where, answer, more);
+  const threads = workers ?? (await availableThreads());
+  if (threads === 0) {
+    const rows = new ResidentRows(kernel, source, sampleWeight);
+    return fit((request) => {
+      if (request.kind === 'choose') return inTurns(rows.choose(request.seed, request.count), signal);
+      return nextTurn().then(() => answerFrom(rows, request));
+    });
+  }
+  const pool = await openPool(source, sampleWeight, threads, workerScript, signal);
+  const stop = (): void => pool.close();
+  signal?.addEventListener('abort', stop);
+  try {
+    return await fit((request) => {
+      if (request.kind === 'pause') return nextTurn();
+      if (request.kind !== 'choose') return pool.answer(request, kernel);
+      return inTurns(chooseRows(source.rows, request.count, request.seed, sampleWeight), signal);
+    });
+  } finally {
+    signal?.removeEventListener('abort', stop);
+    pool.close();
+  }
+}
+
+/** What is known of rows that are elsewhere. */
+export type RowShape = Pick<RowSource, 'rows' | 'columns' | 'columnNames'>;
+
+/** Answers a fit's questions about its rows, wherever they are. */
+export type AnswerRows = (request: RowQuestion) => Promise<unknown>;
+
+/**
+ * As {@link fitRows}, with the same bits, on rows that only `answer` sees. The weights of the rows are among what it knows: those of
+ * the settings are not looked at.
+ * @param kernel where mixture and statistics live, for this fit alone
+ * @throws the signal's reason when it is aborted
+ */
+export async function fitAnswered(
+  kernel: Kernel,
+  rows: RowShape,
+  settings: FitSettings,
+  makeModel: MakeModel,
+  { signal, timeLimitMs }: Pick<AsyncSettings, 'signal' | 'timeLimitMs'>,
+  answer: AnswerRows,
+  more?: Continuation,
+): Promise<FitOutcome> {
   const startedAt = performance.now();
   const isLate = (): boolean => timeLimitMs !== undefined && performance.now() - startedAt >= timeLimitMs;
   const onIteration: AsyncIterationCallback = (progress) => {
@@ -143,29 +192,24 @@ export async function fitRowsAsync(
     if (isPromise(answer)) return answer.then((answered) => (isLate() ? false : answered));
     return isLate() ? false : answer;
   };
-  const steps = fitSteps(kernel, source, { ...settings, onIteration }, makeModel, more);
-  const threads = workers ?? (await availableThreads());
-  if (threads === 0) {
-    const rows = new ResidentRows(kernel, source, settings.sampleWeight);
-    return drive(steps, signal, (request) => nextTurn().then(() => answerFrom(rows, request)));
-  }
-  const pool = await openPool(source, settings.sampleWeight, threads, workerScript, signal);
-  const stop = (): void => pool.close();
-  signal?.addEventListener('abort', stop);
-  try {
-    return await drive(steps, signal, (request) =>
-      request.kind === 'pause' ? nextTurn() : pool.answer(request, kernel),
-    );
-  } finally {
-    signal?.removeEventListener('abort', stop);
-    pool.close();
+  const steps = fitSteps(kernel, rows, { ...settings, onIteration }, makeModel, more);
+  return drive(steps, signal, answer);
+}
+
+/** The result of a computation that lets other work have its turn. */
+async function inTurns<T>(steps: Generator<void, T>, signal: AbortSignalLike | undefined): Promise<T> {
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+    await nextTurn();
+    signal?.throwIfAborted();
   }
 }
 
 async function drive<T>(
   steps: Asking<T>,
   signal: AbortSignalLike | undefined,
-  answer: (request: RowQuestion) => Promise<unknown>,
+  answer: AnswerRows,
 ): Promise<T> {
   let step = steps.next();
   while (!step.done) {
@@ -245,12 +289,12 @@ function findFirstFault(source: RowSource): void {
 /** The whole fit as a computation that asks for passes over rows. */
 function* fitSteps(
   kernel: Kernel,
-  source: RowSource,
+  source: RowShape,
   settings: FitSettings,
   makeModel: MakeModel,
   more?: Continuation,
 ): Asking<FitOutcome> {
-  const { nComponents: k, covarianceType: model, initialization, seed, sampleWeight } = settings;
+  const { nComponents: k, covarianceType: model, initialization, seed } = settings;
   const form = formOf(model);
   const label = (feature: number): string => featureLabel(source, feature);
   const { rows, columns } = source;
@@ -261,9 +305,7 @@ function* fitSteps(
   const isTree = initialization === 'hierarchical';
   const startCount = isTree ? treeRows(rows, k) : undefined;
   const startRows =
-    typeof initialization === 'string'
-      ? yield* StartRows.of(kernel, data, seed, sampleWeight, startCount)
-      : undefined;
+    typeof initialization === 'string' ? yield* StartRows.of(kernel, data, seed, startCount) : undefined;
   const { nInit, shortRuns, maxIterations } = settings;
   let best: Run | undefined;
   let own = 0;
@@ -324,13 +366,13 @@ export class Runs {
     more: Continuation | undefined,
   ) {
     this.#more = more;
-    const { covarianceType, nComponents, sampleWeight } = settings;
+    const { covarianceType, nComponents } = settings;
     this.#kernel = kernel;
     this.#data = data;
     this.#settings = settings;
     this.#makeModel = makeModel;
     this.#estimator = new MixtureEstimator(kernel, data, covarianceType, nComponents);
-    this.#total = sampleWeight ? sampleWeight.reduce((sum, weight) => sum + weight, 0) : data.rows;
+    this.#total = data.total;
   }
 
   /** Before the first run. */

@@ -20,15 +20,18 @@ import {
   type Asking,
   blockCount,
   blockRows,
+  type ChosenRows,
+  choose,
   gather,
   gatherCopy,
   mStep,
   panelCount,
   pause,
+  type RowNumbers,
   StatisticsStack,
   statisticsCount,
 } from './passes.ts';
-import { hashRow, type Random } from './random.ts';
+import type { Random } from './random.ts';
 
 /** Most rows that a data-driven start looks at. */
 const START_ROWS = 65536;
@@ -38,49 +41,12 @@ const START_DOUBLES = 2 ** 21;
 const LLOYD_ITERATIONS = 100;
 const LLOYD_CHANGED = 1e-3;
 
-/** Row numbers hashed between two pauses: a few milliseconds of work. */
-const PAUSE_ROWS = 2 ** 17;
+/** Rows from which on one pass of k-means takes milliseconds: then others get a turn between passes. */
+const PAUSE_ROWS = 2 ** 14;
 
 /** How many rows a data-driven start uses. */
 export function startRowCount(rows: number, d: number): number {
   return Math.min(rows, START_ROWS, Math.max(4096, Math.floor(START_DOUBLES / d)));
-}
-
-/**
- * The row numbers a start uses, ascending: all of them, or the `count` with the smallest (hash, row) among those of
- * positive weight. Rows anywhere can be ranked by this rule without knowing the others.
- */
-export function* chooseRows(
-  rows: number,
-  count: number,
-  seed: number,
-  weights?: Float64Array,
-): Asking<Uint32Array> {
-  const usable = (row: number): boolean => weights === undefined || weights[row] > 0;
-  if (count >= rows) return Uint32Array.from({ length: rows }, (_, row) => row);
-  // Buckets by the hash's upper 16 bits tell which hashes are surely in, and which bucket must be sorted.
-  const buckets = new Uint32Array(65536);
-  for (let row = 0; row < rows; row++) {
-    if (usable(row)) buckets[hashRow(seed, row) >>> 16]++;
-    if (row % PAUSE_ROWS === PAUSE_ROWS - 1) yield* pause();
-  }
-  let last = 0;
-  let below = 0;
-  while (last < 65535 && below + buckets[last] < count) below += buckets[last++];
-  const chosen = new Uint32Array(count);
-  const border: { hash: number; row: number }[] = [];
-  let found = 0;
-  for (let row = 0; row < rows; row++) {
-    if (!usable(row)) continue;
-    const hash = hashRow(seed, row);
-    const bucket = hash >>> 16;
-    if (bucket < last) chosen[found++] = row;
-    else if (bucket === last) border.push({ hash, row });
-    if (row % PAUSE_ROWS === PAUSE_ROWS - 1) yield* pause();
-  }
-  border.sort((a, b) => a.hash - b.hash || a.row - b.row);
-  for (const { row } of border.slice(0, count - found)) chosen[found++] = row;
-  return chosen.subarray(0, found).sort();
 }
 
 /** The rows a data-driven start looks at, standardised (mean 0, variance 1), in kernel memory. */
@@ -88,7 +54,7 @@ export class StartRows {
   readonly #kernel: Kernel;
   readonly #data: WholeData;
   readonly #n: number;
-  readonly #numbers: Uint32Array;
+  readonly #numbers: RowNumbers;
   readonly #scale: Float64Array;
   readonly #panels: number;
   readonly #weights: number;
@@ -100,7 +66,7 @@ export class StartRows {
     return panelCount(n, d) + 6 * (n + 8) + 4 * k * (d + 2) + BLOCK * k + BLOCK * d;
   }
 
-  private constructor(kernel: Kernel, data: WholeData, numbers: Uint32Array, weights?: Float64Array) {
+  private constructor(kernel: Kernel, data: WholeData, { rows: numbers, weights }: ChosenRows) {
     const n = numbers.length;
     this.#kernel = kernel;
     this.#data = data;
@@ -111,7 +77,7 @@ export class StartRows {
     this.#weights = weights ? kernel.allocate(n) : 0;
     this.#labels = kernel.allocate(n + 8);
     this.#distances = [kernel.allocate(n + 8), kernel.allocate(n + 8), kernel.allocate(n + 8)];
-    if (weights) for (let i = 0; i < n; i++) kernel.f64[this.#weights / 8 + i] = weights[numbers[i]];
+    if (weights) kernel.f64.set(weights, this.#weights / 8);
   }
 
   /** Chooses the rows, fetches and standardises them. */
@@ -119,11 +85,9 @@ export class StartRows {
     kernel: Kernel,
     data: WholeData,
     seed: number,
-    weights?: Float64Array,
     count: number = startRowCount(data.rows, data.mean.length),
   ): Asking<StartRows> {
-    const numbers = yield* chooseRows(data.rows, count, seed, weights);
-    const start = new StartRows(kernel, data, numbers, weights);
+    const start = new StartRows(kernel, data, yield* choose(seed, count));
     yield* start.#standardise();
     return start;
   }
@@ -185,7 +149,7 @@ export class StartRows {
       const other = component + random.integer(usable.length - component);
       [usable[component], usable[other]] = [usable[other], usable[component]];
     }
-    const means = yield* gatherCopy(this.#kernel, Uint32Array.from(usable.slice(0, k)), d);
+    const means = yield* gatherCopy(this.#kernel, Float64Array.from(usable.slice(0, k)), d);
     const weights = new Float64Array(k).fill(1 / k);
     const covariances = yield* wholeCovariances(this.#kernel, this.#data, form, k);
     return { form, k, d, weights, means, covariances };
@@ -208,7 +172,7 @@ export class StartRows {
     this.#copyRow(row, centres);
     let potential = gmm_kmeans_distances(this.#panels, this.#weights, n, d, centres, 0, current);
     for (let component = 1; component < k; component++) {
-      if (n > PAUSE_ROWS / 8) yield* pause();
+      if (n > PAUSE_ROWS) yield* pause();
       const centre = centres + component * d * 8;
       let bestPotential = Number.POSITIVE_INFINITY;
       let bestRow = 0;
@@ -270,7 +234,7 @@ export class StartRows {
     const counts = kernel.allocate(k);
     kernel.i32.fill(-1, this.#labels / 4, this.#labels / 4 + n);
     for (let iteration = 0; iteration < iterations; iteration++) {
-      if (n > PAUSE_ROWS / 8) yield* pause();
+      if (n > PAUSE_ROWS) yield* pause();
       const changed = kernel.exports.gmm_kmeans_assign(
         this.#panels,
         this.#weights,

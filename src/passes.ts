@@ -2,6 +2,7 @@
 // Must not know what the statistics are for. Only this file decides in which order partial sums meet.
 
 import { ActivePasses } from './active.ts';
+import { chooseRows } from './choose-rows.ts';
 import { GaussmixTypeError } from './errors.ts';
 import { BLOCK, type Kernel, PANEL } from './kernel.ts';
 import { KernelMixture, type Parameters } from './parameters.ts';
@@ -125,8 +126,14 @@ export class ResidentRows implements RowBlocks {
     return { panels: this.panels(block), weights: this.weights(block), n: blockRows(this.rows, block) };
   }
 
+  /** See {@link chooseRows}. */
+  choose(seed: number, count: number): Generator<void, ChosenRows> {
+    const weights = this.#weights === 0 ? undefined : this.#kernel.view(this.#weights, this.rows);
+    return chooseRows(this.rows, count, seed, weights);
+  }
+
   /** Copies rows by number, row-major, to an address. */
-  gather(numbers: Uint32Array, target: number): void {
+  gather(numbers: RowNumbers, target: number): void {
     const d = this.columns;
     const { f64 } = this.#kernel;
     const to = target / 8;
@@ -264,7 +271,9 @@ export type RowQuestion =
       readonly active: boolean;
     }
   /** Copies of rows by number, row-major, written to an address in kernel memory. */
-  | { readonly kind: 'gather'; readonly rows: Uint32Array; readonly target: number }
+  | { readonly kind: 'gather'; readonly rows: RowNumbers; readonly target: number }
+  /** Which rows a data-driven start looks at; answered by {@link ChosenRows}. */
+  | { readonly kind: 'choose'; readonly seed: number; readonly count: number }
   /** The rows of lowest log-density, lowest first, rows of weight zero left out; answered by {@link ScoredRow}s. */
   | { readonly kind: 'worst'; readonly mixture: KernelMixture; readonly count: number }
   /** No question: long work here can be interrupted now, so that the host's other work gets its turn. */
@@ -272,6 +281,15 @@ export type RowQuestion =
 
 /** Or no question about rows: what the promise of a callback resolves to. */
 export type RowRequest = RowQuestion | { readonly kind: 'wait'; readonly promise: Promise<unknown> };
+
+/** Numbers of rows, ascending where nothing else is said: doubles, because there may be more than 2^32 rows. */
+export type RowNumbers = Float64Array;
+
+/** Some rows and, where there are sample weights, theirs. */
+export interface ChosenRows {
+  readonly rows: RowNumbers;
+  readonly weights?: Float64Array | undefined;
+}
 
 /** A row and its log-density. */
 export interface ScoredRow {
@@ -293,18 +311,23 @@ export function* accumulate(
 }
 
 /** Copies rows by number, row-major, to an address in kernel memory. */
-export function* gather(rows: Uint32Array, target: number): Asking<void> {
+export function* gather(rows: RowNumbers, target: number): Asking<void> {
   yield { kind: 'gather', rows, target };
 }
 
 /** Copies of a few rows by number, row-major. */
-export function* gatherCopy(kernel: Kernel, rows: Uint32Array, d: number): Asking<Float64Array> {
+export function* gatherCopy(kernel: Kernel, rows: RowNumbers, d: number): Asking<Float64Array> {
   const mark = kernel.mark();
   const target = kernel.allocate(rows.length * d);
   yield* gather(rows, target);
   const copy = kernel.copy(target, rows.length * d);
   kernel.release(mark);
   return copy;
+}
+
+/** The rows a data-driven start looks at: see chooseRows. */
+export function* choose(seed: number, count: number): Asking<ChosenRows> {
+  return (yield { kind: 'choose', seed, count }) as ChosenRows;
 }
 
 /** Lets a host that has other work do it. */
@@ -351,10 +374,20 @@ export function answerFrom(rows: ResidentRows, request: RowRequest): unknown {
       return accumulateAll(request.mixture, rows, request.stack, request.likelihoodOnly);
     case 'gather':
       return rows.gather(request.rows, request.target);
+    case 'choose':
+      return finished(rows.choose(request.seed, request.count));
     case 'worst':
       return lowestRows(request.mixture, rows, request.count);
     case 'pause':
       return undefined;
+  }
+}
+
+/** What a computation comes to that is not interrupted. */
+function finished<T>(steps: Generator<void, T>): T {
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
   }
 }
 
@@ -418,13 +451,13 @@ function byValue(a: ScoredRow, b: ScoredRow): number {
   return a.value - b.value || a.row - b.row;
 }
 
-/** Weighted mean and covariance of all rows, in the shape of a form's covariance with one component. */
+/** Sum of the weights, weighted mean and covariance of all rows, in the shape of a form's covariance with one component. */
 export function* moments(
   kernel: Kernel,
   rows: number,
   form: 'diag' | 'full',
   reference: Float64Array,
-): Asking<{ mean: Float64Array; covariance: Float64Array }> {
+): Asking<{ total: number; mean: Float64Array; covariance: Float64Array }> {
   const d = reference.length;
   const mark = kernel.mark();
   const mixture = new KernelMixture(kernel, form, 1, d);
@@ -434,10 +467,11 @@ export function* moments(
   mixture.write(standardNormal(form, reference));
   mixture.prepare();
   const statistics = yield* accumulate(mixture, stack, false);
+  const total = kernel.f64[statistics / 8];
   mStep(mixture, statistics, zeros, 0);
   const { means, covariances } = mixture.read();
   kernel.release(mark);
-  return { mean: means, covariance: covariances };
+  return { total, mean: means, covariance: covariances };
 }
 
 /** One component with unit variances about a reference point: a pass with it gathers plain moments. */

@@ -5,7 +5,7 @@ import { GaussmixRangeError } from './errors.ts';
 import type { AbortSignalLike } from './gaussian-mixture.ts';
 import { BLOCK, type Kernel } from './kernel.ts';
 import type { KernelMixture } from './parameters.ts';
-import { blockCount, type RowQuestion, type ScoredRow } from './passes.ts';
+import { blockCount, type RowNumbers, type RowQuestion, type ScoredRow } from './passes.ts';
 import type { RowSource } from './row-source.ts';
 import { type StartThread, type Thread, ThreadDeath, threadStarter, threadsUnavailable } from './threads.ts';
 import type { FromWorker, ToWorker } from './worker.ts';
@@ -194,7 +194,7 @@ export class WorkerPool {
   }
 
   /** Answers one of a fit's questions; see {@link RowQuestion}. */
-  async answer(request: RowQuestion, kernel: Kernel): Promise<unknown> {
+  async answer(request: Exclude<RowQuestion, { kind: 'choose' }>, kernel: Kernel): Promise<unknown> {
     if (request.kind === 'pause') return undefined;
     if (request.kind === 'gather') return this.#gather(request.rows, request.target, kernel);
     if (request.kind === 'worst') return this.#worst(request.mixture, request.count);
@@ -213,7 +213,7 @@ export class WorkerPool {
     return stack.finish();
   }
 
-  async #gather(rows: Uint32Array, target: number, kernel: Kernel): Promise<void> {
+  async #gather(rows: RowNumbers, target: number, kernel: Kernel): Promise<void> {
     const places: number[][] = this.ranges.map(() => []);
     const d = rows.length === 0 ? 0 : this.ranges[0].columns;
     rows.forEach((row, i) => {
@@ -224,7 +224,7 @@ export class WorkerPool {
       this.ranges.map(async (range, owner) => {
         const mine = places[owner];
         if (mine.length === 0) return;
-        const numbers = Uint32Array.from(mine, (i) => rows[i] - range.firstRow);
+        const numbers = Float64Array.from(mine, (i) => rows[i] - range.firstRow);
         const { data } = (await range.ask({ kind: 'gather', rows: numbers })) as { data: Float64Array };
         const { f64 } = kernel;
         mine.forEach((i, at) => {

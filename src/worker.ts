@@ -31,7 +31,7 @@ export type ToWorker =
       readonly likelihoodOnly: boolean;
       readonly active: boolean;
     }
-  | { readonly kind: 'gather'; readonly id: number; readonly rows: Uint32Array }
+  | { readonly kind: 'gather'; readonly id: number; readonly rows: Float64Array }
   | {
       readonly kind: 'worst';
       readonly id: number;
@@ -203,7 +203,7 @@ declare const parentPort: (Port & { on(name: string, listener: (data: ToWorker) 
     return { sizes: entries.map((entry) => entry.size), data };
   }
 
-  function gather(numbers: Uint32Array): Float64Array {
+  function gather(numbers: Float64Array): Float64Array {
     restoreOrder();
     const view = f64();
     const data = new Float64Array(numbers.length * columns);
