@@ -192,7 +192,9 @@ export class MixtureEstimator implements Estimator {
   #warnings: string[] = [];
   #statistics: number = 0;
   #iteration: number = 0;
-  #kept: Parameters | undefined;
+  /** Address of the parameters remembered. */
+  readonly #kept: number;
+  #hasKept: boolean = false;
   #prior: ConjugatePrior | undefined;
   #meanLogLikelihood: number = Number.NEGATIVE_INFINITY;
   #keptLogLikelihood: number = Number.NEGATIVE_INFINITY;
@@ -204,7 +206,8 @@ export class MixtureEstimator implements Estimator {
     const form = formOf(model);
     const count = 3 + k + k * d + covarianceLength(form, k, d);
     const mixture = KernelMixture.size(kernel, form, k, d) + ModelConstraint.size(kernel, model, k, d);
-    return mixture + StatisticsStack.size(count, blockCount(rows)) + 2 * d + 8;
+    const kept = k * (1 + d) + covarianceLength(form, k, d) + 4;
+    return mixture + StatisticsStack.size(count, blockCount(rows)) + kept + 2 * d + 8;
   }
 
   constructor(kernel: Kernel, data: WholeData, model: CovarianceModel, k: number) {
@@ -212,6 +215,7 @@ export class MixtureEstimator implements Estimator {
     const form = formOf(model);
     this.mixture = new KernelMixture(kernel, form, k, d);
     this.#constraint = new ModelConstraint(this.mixture, model);
+    this.#kept = kernel.allocate(this.mixture.parameterCount);
     this.#data = data;
     this.#stack = new StatisticsStack(kernel, statisticsCount(this.mixture), blockCount(data.rows));
     this.#regularization = kernel.allocate(d);
@@ -243,6 +247,7 @@ export class MixtureEstimator implements Estimator {
     this.#warnings = [];
     this.#iteration = 0;
     this.#active = false;
+    this.#hasKept = false;
     this.mixture.write(parameters);
     this.#constraint.read();
     this.#prior?.start(parameters.weights, found ? this.#constraint.covariances : undefined);
@@ -332,13 +337,14 @@ export class MixtureEstimator implements Estimator {
   }
 
   keep(): void {
-    this.#kept = this.mixture.read();
+    this.mixture.copyTo(this.#kept);
+    this.#hasKept = true;
     this.#keptLogLikelihood = this.#meanLogLikelihood;
   }
 
   restore(): void {
-    if (!this.#kept) return;
-    this.mixture.write(this.#kept);
+    if (!this.#hasKept) return;
+    this.mixture.copyFrom(this.#kept);
     this.mixture.prepare(this.#floor);
     this.#meanLogLikelihood = this.#keptLogLikelihood;
   }

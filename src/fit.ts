@@ -495,7 +495,7 @@ function outcome(
       iterations,
       logLikelihood,
       ...(prior && { logPosterior: objective, prior }),
-      history: Float64Array.from(history),
+      history: new Float64Array(history),
       nSamples,
       runs,
       warnings: all,

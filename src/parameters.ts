@@ -400,6 +400,23 @@ export class KernelMixture {
     };
   }
 
+  /** Doubles of weights, means and covariances, which lie one after the other. */
+  get parameterCount(): number {
+    const { form, k, d, weights, covariances } = this;
+    return (covariances - weights) / 8 + covarianceLength(form, k, d);
+  }
+
+  /** Copies weights, means and covariances to an address. */
+  copyTo(target: number): void {
+    const from = this.weights / 8;
+    this.kernel.f64.copyWithin(target / 8, from, from + this.parameterCount);
+  }
+
+  /** Takes back what {@link copyTo} has copied. */
+  copyFrom(source: number): void {
+    this.kernel.f64.copyWithin(this.weights / 8, source / 8, source / 8 + this.parameterCount);
+  }
+
   /** Computes the factors; the number of components whose covariance is singular (see {@link statusOf}). */
   prepare(floor: number = 0): number {
     const { code, d, k, weights, means, covariances, factors, status, workspace } = this;
@@ -457,6 +474,7 @@ export class ModelConstraint {
 
   /** Takes the mixture's covariances over. */
   read(): void {
+    if (this.#workspace === 0) return;
     const { kernel, form, k, d, covariances } = this.#mixture;
     const from = covariances / 8;
     kernel.f64.copyWithin(this.covariances / 8, from, from + covarianceLength(form, k, d));
