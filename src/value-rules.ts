@@ -18,7 +18,7 @@ export function featureLabel(
 export function describeValue(value: unknown): string {
   switch (typeof value) {
     case 'string':
-      return `the string ${JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value)}`;
+      return `the string ${JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}...` : value)}`;
     case 'boolean':
       return `the boolean ${value}`;
     case 'bigint':
