@@ -60,6 +60,19 @@ for (const [n, d, k] of [
     }
   }
 }
+// More than 16 features: rows that are not active stay out of the scatter; clusters lie apart, so that passes change to
+// active pairs.
+for (const [n, d, k] of [
+  [9000, 20, 4],
+  [4500, 35, 6],
+]) {
+  const data = rows(n, d, k, n + d);
+  for (const covarianceType of ['full', 'tied', 'diag']) {
+    const model = GaussianMixture.fit(data, { nComponents: k, covarianceType, seed: 7, maxIterations: 15 });
+    hash.update(JSON.stringify(model));
+    hash.update(model.predictProba(rows(50, d, k, 3)).data);
+  }
+}
 // On workers: the same bits as above, whatever their number.
 for (const workers of [1, 2, 7]) {
   const data = rows(30000, 4, 3, 11);
