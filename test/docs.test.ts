@@ -9,6 +9,7 @@ import { GaussianMixture } from 'gaussmix';
 import { describe, expect, it } from 'vitest';
 import { temporaryFolder } from './helpers/command.ts';
 import { loadExample } from './helpers/data.ts';
+import { guideTable, type Results, readmeTables, withPieces } from './helpers/speed-tables.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
@@ -71,25 +72,18 @@ describe('links', () => {
   });
 });
 
-it('the figures of docs/speed.md are those of bench/results.json', () => {
-  interface Row {
-    readonly shape: { readonly form: string; readonly n: number; readonly d: number; readonly k: number };
-    readonly contender: string;
-    readonly medianMs: number;
-  }
-  const { rows } = JSON.parse(read('bench/results.json')) as { rows: readonly Row[] };
-  const figures = [
-    ...read('docs/speed.md').matchAll(/^\| (\w+) +\| ([\d,]+), (\d+), (\d+) +\| ([\d.]+) +\|$/gm),
-  ];
-  expect(figures.length).toBeGreaterThan(2);
-  for (const [, form, n, d, k, ms] of figures) {
-    const wanted = `${form} ${n.replaceAll(',', '')} ${d} ${k}`;
-    const found = rows.find(
-      ({ shape, contender }) =>
-        contender === 'gaussmix' && `${shape.form} ${shape.n} ${shape.d} ${shape.k}` === wanted,
-    );
-    expect([wanted, found?.medianMs.toFixed(1)]).toEqual([wanted, ms]);
-  }
+describe('figures of speed are those of bench/results.json', () => {
+  const results = JSON.parse(read('bench/results.json')) as Results;
+
+  it.each([
+    ['README.md', readmeTables(results)],
+    ['docs/speed.md', { figures: guideTable(results) }],
+  ])('in %s (UPDATE_README=1 writes them)', (page, pieces) => {
+    const text = read(page);
+    const expected = withPieces(text, pieces);
+    if (process.env.UPDATE_README) writeFileSync(join(root, page), expected);
+    expect(read(page)).toBe(expected);
+  });
 });
 
 const folder = temporaryFolder();
