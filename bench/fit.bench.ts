@@ -24,6 +24,7 @@ import { measureCeiling } from './ceiling.ts';
 import { type Contender, checkEqual, quantile, REGULARIZATION, timed } from './contender.ts';
 import { flops, type Problem, problem, SHAPES, type Shape } from './data.ts';
 import * as rivals from './rivals.ts';
+import { type Figure, firstFit, onWorkers, smallFits } from './whole-fits.ts';
 
 const wanted = process.argv.slice(2).filter((argument) => argument !== '--quick');
 const quick = process.argv.includes('--quick');
@@ -212,6 +213,14 @@ for (const shape of shapes) {
   if (shape.form === 'full') fullMs.set(size, rows[0].medianMs);
   console.log(tableRow(rows, fullMs.get(size)));
 }
+let fits: readonly Figure[] = [];
+if (wanted.length === 0) {
+  console.log('\nwhole fits (small: 500 rows, D = 2, K = 3, 20 iterations)');
+  fits = [...smallFits(ROUNDS), ...(await onWorkers(Math.ceil(ROUNDS / 2))), ...firstFit(ROUNDS)];
+  for (const { what, value, unit } of fits) {
+    console.log(`${what.padEnd(44)} ${value.toFixed(value < 100 ? 2 : 0).padStart(7)} ${unit}`);
+  }
+}
 const complete = !quick && shapes.length === SHAPES.length;
 writeFileSync(
   complete ? 'bench/results.json' : 'build/bench/results.json',
@@ -226,6 +235,7 @@ writeFileSync(
       commit: execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim(),
       rivals: [...rivals.versions.values()],
       rows: all,
+      fits,
     },
     null,
     1,
