@@ -38,12 +38,8 @@ const truth = (): GaussianMixture =>
 function interleaved(rounds: number, works: readonly (() => number)[]): number[] {
   const samples: number[][] = works.map(() => []);
   for (let round = 0; round < rounds; round++) works.forEach((work, i) => void samples[i].push(work()));
-  return samples.map((values) =>
-    quantile(
-      values.toSorted((a, b) => a - b),
-      0.5,
-    ),
-  );
+  for (const values of samples) values.sort((a, b) => a - b);
+  return samples.map((values) => quantile(values, 0.5));
 }
 
 /** Fits per second of one thread: N = 500, D = 2, K = 3, 20 iterations; pure JavaScript from the same start. */
