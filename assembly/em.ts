@@ -38,7 +38,7 @@ function clearPadding(respPtr: usize, n: i32, rows: i32, k: i32, tileBytes: usiz
 }
 
 /** n sample weights (weightsPtr 0: ones), or their square roots; zero for the padding rows. */
-function fillWeights(weightsPtr: usize, targetPtr: usize, n: i32, rows: i32, roots: bool): void {
+export function fillWeights(weightsPtr: usize, targetPtr: usize, n: i32, rows: i32, roots: bool): void {
   for (let row = 0; row < rows; row++) {
     const at = (<usize>row) << 3;
     let weight: f64 = row >= n ? 0 : weightsPtr ? load<f64>(weightsPtr + at) : 1;
@@ -48,7 +48,7 @@ function fillWeights(weightsPtr: usize, targetPtr: usize, n: i32, rows: i32, roo
 }
 
 /** Multiplies the responsibilities (or roots) of all components by one factor per row. */
-function applyWeights(respPtr: usize, factorPtr: usize, rows: i32, k: i32, tileBytes: usize): void {
+export function applyWeights(respPtr: usize, factorPtr: usize, rows: i32, k: i32, tileBytes: usize): void {
   for (let component = 0; component < k; component++) {
     const r = respPtr + <usize>component * tileBytes;
     for (let at: usize = 0, end = (<usize>rows) << 3; at < end; at += 16) {

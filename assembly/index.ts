@@ -42,5 +42,15 @@ export {
 } from './layout';
 export { merge as gmm_merge, mStep as gmm_m_step } from './m-step';
 export { expArray as gmm_exp, logArray as gmm_log } from './math';
+export {
+  accumulateMissing as gmm_accumulate_missing,
+  eStepMissing as gmm_e_step_missing,
+} from './missing';
+export { missingBegin as gmm_missing_begin } from './missing-factors';
+export {
+  missingCacheCount as gmm_missing_cache_count,
+  missingWorkspaceCount as gmm_missing_workspace_count,
+} from './missing-layout';
+export { observed as gmm_observed } from './missing-patterns';
 export { pack as gmm_pack } from './panels';
 export { prepare as gmm_prepare } from './prepare';

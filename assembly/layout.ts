@@ -2,7 +2,7 @@
 // Must not import anything or touch memory.
 
 /** major << 16 | minor. An added export is a minor change; a change of meaning, layout or order a major one. */
-export const ABI_VERSION: i32 = (1 << 16) | 2;
+export const ABI_VERSION: i32 = (1 << 16) | 3;
 
 /** Covariance forms: how one component's density and statistics are stored and computed. */
 export const SPHERICAL = 0;

@@ -9,7 +9,7 @@ import { LN_2PI, log } from './math';
  * i = 0 ... j + 1, as W[j, i], W[j + 1, i]; zeros where i > row and, for odd D, for the row beyond the last.
  * Returns sum_j log W[j, j], the log-determinant of the precision Cholesky factor.
  */
-function storeFactor(inversePtr: usize, targetPtr: usize, d: i32): f64 {
+export function storeFactor(inversePtr: usize, targetPtr: usize, d: i32): f64 {
   let logDeterminant: f64 = 0;
   let target = targetPtr;
   for (let row = 0; row < d; row += 2) {
@@ -52,7 +52,7 @@ function diagonalLogDeterminant(factorPtr: usize, d: i32): f64 {
 }
 
 /** halfLogConst = (log weight + log-determinant - D/2 ln 2 pi) / 2; a weight of 0 gives -Infinity. */
-function halfLogConst(weight: f64, logDeterminant: f64, d: i32): f64 {
+export function halfLogConst(weight: f64, logDeterminant: f64, d: i32): f64 {
   return 0.5 * (log(weight) + logDeterminant - 0.5 * <f64>d * LN_2PI);
 }
 

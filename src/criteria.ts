@@ -2,10 +2,12 @@
 // Must not know where rows come from, nor what is compared.
 import { naturalLogarithms } from './elementary.ts';
 import { BLOCK, withKernel } from './kernel.ts';
+import { missingDoubles } from './missing.ts';
 import { KernelMixture, type Parameters } from './parameters.ts';
 import {
   blockCount,
   blockRows,
+  operationsOn,
   PassingRows,
   type RowBlocks,
   StatisticsStack,
@@ -49,7 +51,8 @@ export function sumsOf(
   const { form, k, d } = parameters;
   const width = form === 'diag' || form === 'spherical' ? 4 : d + 4;
   const most = Math.min(source.rows, BLOCK);
-  const doubles = PassingRows.size(source.rows, d) + most * (2 * k + 2) + 8 * k * d * width;
+  const extra = source.missing ? missingDoubles(form, k, d, source.rows) : 0;
+  const doubles = PassingRows.size(source.rows, d) + most * (2 * k + 2) + 8 * k * d * width + extra;
   return withKernel(8 * doubles, (kernel) => {
     const mixture = new KernelMixture(kernel, form, k, d);
     mixture.write(parameters);
@@ -78,8 +81,8 @@ export function* sumRows(
   weights: Float64Array | undefined,
   withEntropy: boolean,
 ): Generator<void, RowSums, void> {
-  const { kernel, code, d, k, means, factors, workspace } = mixture;
-  const { gmm_accumulate, gmm_e_step } = kernel.exports;
+  const { kernel, k } = mixture;
+  const operations = operationsOn(rows, mixture);
   const stack = new StatisticsStack(kernel, statisticsCount(mixture), blockCount(rows.rows));
   const most = Math.min(rows.rows, BLOCK);
   const weight = weights ? kernel.allocate(most) : 0;
@@ -92,10 +95,10 @@ export function* sumRows(
     const count = blockRows(rows.rows, block);
     const panels = rows.panels(block);
     if (weights) kernel.view(weight, count).set(weights.subarray(block * BLOCK, block * BLOCK + count));
-    gmm_accumulate(code, panels, weight, count, d, k, means, factors, stack.push(), workspace, 1);
+    operations.accumulate(panels, weight, count, stack.push(), true);
     stack.carry();
     if (withEntropy) {
-      gmm_e_step(code, panels, count, d, k, means, factors, resp, logProb, norm, workspace);
+      operations.eStep(panels, count, resp, logProb, norm);
       const { f64 } = kernel;
       for (let i = 0; i < count; i++) {
         const w = weights ? weights[block * BLOCK + i] : 1;

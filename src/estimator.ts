@@ -1,5 +1,6 @@
 // A mixture under estimation on rows in kernel memory: the E-step and M-step of the loop in em.ts, and the repair of
 // components that collapse. Must not decide when to stop.
+import { naturalLogarithms } from './elementary.ts';
 import type { Estimator } from './em.ts';
 import { GaussmixRangeError } from './errors.ts';
 import { BLOCK, type Kernel } from './kernel.ts';
@@ -12,6 +13,7 @@ import {
   gatherCopy,
   moments,
   mStep,
+  observed,
   StatisticsStack,
   statisticsCount,
   worstRows,
@@ -30,6 +32,11 @@ const EMPTY = 10 * 2 ** -52;
 const SURELY_REGULAR = 1e-11;
 /** Smallest variance whose reciprocal and square root stay finite in every product the kernel forms. */
 export const SMALLEST_VARIANCE = 1e-290;
+
+/** Rows looked at for a first guess of the columns' means where values are missing. */
+const FIRST_ROWS = 64;
+/** ln(2 pi e): minus twice the mean log-density of a standard normal. */
+const NORMAL_ENTROPY = 2.8378770664093453;
 
 /** Squared distance of the first row from the mean, in variances, at which variances about it lose two digits. */
 const NEAR = 100;
@@ -65,6 +72,8 @@ export class WholeData {
   readonly rows: number;
   /** Sum of the sample weights; without any, the number of rows. */
   readonly total: number;
+  /** Values are missing. */
+  readonly missing: boolean = false;
   readonly #kernel: Kernel;
   #covariance: Float64Array | undefined;
 
@@ -74,7 +83,9 @@ export class WholeData {
     { total, mean }: { readonly total: number; readonly mean: Float64Array },
     variance: Float64Array,
     regularization: Regularization,
+    missing: boolean = false,
   ) {
+    this.missing = missing;
     this.#kernel = kernel;
     this.rows = rows;
     this.total = total;
@@ -90,7 +101,9 @@ export class WholeData {
    * Two passes over the rows: about the first row, then about the mean found, so that an offset costs no digits.
    * A regularisation that is a function answers for data without spread: none is refused then, and the variances found in
    * the first pass will do where they have lost less than two digits.
+   * Where values are missing, mean and variance of a column are those of its observed values.
    * @param mayBeSingular features may depend on each other, whatever the model: a prior keeps covariances regular
+   * @param mayMiss values may be missing: one more pass finds out
    * @throws GaussmixRangeError DEGENERATE_DATA when no covariance of the model can be estimated from the data
    */
   static *of(
@@ -101,7 +114,16 @@ export class WholeData {
     regularization: Regularization,
     label: (feature: number) => string,
     mayBeSingular: boolean = false,
+    mayMiss: boolean = false,
   ): Asking<WholeData> {
+    if (mayMiss) {
+      const found = yield* observed(kernel, rows, d);
+      if (found.missing > 0) {
+        const data = yield* WholeData.#ofObserved(kernel, rows, found.weight, regularization, label);
+        if (typeof regularization !== 'function') yield* data.#check(mayBeSingular ? 'diag' : model, label);
+        return data;
+      }
+    }
     const firstRow = yield* gatherCopy(kernel, Float64Array.of(0), d);
     const about = yield* moments(kernel, rows, 'diag', firstRow);
     const { mean } = about;
@@ -116,9 +138,73 @@ export class WholeData {
     return data;
   }
 
-  /** Covariance of the whole data (D, D), without regularisation: one more pass, the first time it is asked for. */
+  /** From the observed values of each column, of the given weights. */
+  static *#ofObserved(
+    kernel: Kernel,
+    rows: number,
+    weight: Float64Array,
+    regularization: Regularization,
+    label: (feature: number) => string,
+  ): Asking<WholeData> {
+    const d = weight.length;
+    const never = weight.findIndex((value) => !(value > 0));
+    if (never >= 0) {
+      throw new GaussmixRangeError(
+        'DEGENERATE_DATA',
+        `${label(never)} has no value in any row (of positive weight): leave the column out`,
+      );
+    }
+    const numbers = Float64Array.from({ length: Math.min(rows, FIRST_ROWS) }, (_, row) => row);
+    const values = yield* gatherCopy(kernel, numbers, d);
+    const zeros = new Float64Array(d);
+    // A value of each column, so that an offset costs no digits.
+    const reference = zeros.map((_, j) => {
+      for (let at = j; at < values.length; at += d) if (!Number.isNaN(values[at])) return values[at];
+      return 0;
+    });
+    // Missing values as far from the reference as it is from itself: the sums are those of the observed values.
+    const about = function* (point: Float64Array) {
+      const { total, mean, covariance } = yield* moments(kernel, rows, 'diag', point, zeros);
+      const delta = mean.map((value, j) => ((value - point[j]) * total) / weight[j]);
+      return {
+        total,
+        mean: point.map((value, j) => value + delta[j]),
+        variance: covariance.map((v, j) => {
+          const all = (mean[j] - point[j]) * (mean[j] - point[j]);
+          return Math.max(0, ((v + all) * total) / weight[j] - delta[j] * delta[j]);
+        }),
+      };
+    };
+    const { mean } = yield* about(reference);
+    const { total, variance } = yield* about(mean);
+    const data = new WholeData(kernel, rows, { total, mean }, variance, regularization, true);
+    data.#checkFinite(label);
+    return data;
+  }
+
+  /**
+   * What each missing feature adds to a row's log-density where rows are compared: the mean log-density of a normal distribution of the
+   * column's variance, so that a row is not thought badly explained for the values it has, nor well for those it lacks.
+   */
+  get credit(): Float64Array | undefined {
+    if (!this.missing) return undefined;
+    const logs = naturalLogarithms(this.variance.map((v) => (v > 0 ? v : 1)));
+    return logs.map((value) => -0.5 * (NORMAL_ENTROPY + value));
+  }
+
+  /** Rows in which what is missing is replaced by the column's mean; row-major. */
+  filled(rows: Float64Array): Float64Array {
+    const d = this.mean.length;
+    return rows.map((value, i) => (Number.isNaN(value) ? this.mean[i % d] : value));
+  }
+
+  /**
+   * Covariance of the whole data (D, D), without regularisation: one more pass, the first time it is asked for. Where values are missing: the
+   * first EM iteration from independent columns, whose diagonal has the variances, and which is positive definite.
+   */
   *covariance(): Asking<Float64Array> {
-    this.#covariance ??= (yield* moments(this.#kernel, this.rows, 'full', this.mean)).covariance;
+    const variance = this.missing ? this.variance : undefined;
+    this.#covariance ??= (yield* moments(this.#kernel, this.rows, 'full', this.mean, variance)).covariance;
     return this.#covariance;
   }
 
@@ -221,7 +307,7 @@ export class MixtureEstimator implements Estimator {
     this.#regularization = kernel.allocate(d);
     this.#floor = kernel.allocate(d);
     this.#raised = new Float64Array(k);
-    this.#mayPrune = prunable(form, k, d, data.rows);
+    this.#mayPrune = !data.missing && prunable(form, k, d, data.rows);
     kernel.view(this.#regularization, d).set(data.regularization);
     kernel.view(this.#floor, d).set(data.variance.map((v) => SINGULAR * v));
     if (form === 'spherical') kernel.f64[this.#floor / 8] = SINGULAR * meanOf(data.variance);
@@ -420,9 +506,9 @@ export class MixtureEstimator implements Estimator {
     }
     if (empty.length === 0) return;
     this.#prepare();
-    const worst = yield* worstRows(mixture, empty.length);
+    const worst = yield* worstRows(mixture, empty.length, this.#data.credit);
     const numbers = Float64Array.from(worst, ({ row }) => row);
-    const rows = yield* gatherCopy(kernel, numbers, d);
+    const rows = this.#data.filled(yield* gatherCopy(kernel, numbers, d));
     for (const [i, { row }] of worst.entries()) {
       const component = empty[i];
       this.#reseeded.add(component);

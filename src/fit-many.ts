@@ -12,6 +12,7 @@ import {
 import { runJobs } from './job-pool.ts';
 import { type DataSet, type Failure, ofDataSet } from './jobs.ts';
 import type { MatrixLike } from './matrix.ts';
+import { dataSource } from './missing.ts';
 import {
   type AliasedFitOptions,
   checkKnownNames,
@@ -20,7 +21,6 @@ import {
   validateFitOptions,
 } from './options.ts';
 import { checkMeans, checkSymmetric } from './parameters.ts';
-import { toRowSource } from './row-source.ts';
 
 /** Data sets go to workers together until they have so many values, or are so many. */
 const BATCH_DOUBLES = 32768;
@@ -214,7 +214,7 @@ function readDataSet(
   index: number,
   alsoAllowed: readonly string[],
 ): DataSet {
-  const source = toRowSource(matrix);
+  const source = dataSource(matrix, options?.missing);
   const { rows, columns, columnNames, leftOut } = source;
   const names = { ...(columnNames && { columnNames }), ...(leftOut && { leftOut }) };
   const settings = validateFitOptions(options, rows, alsoAllowed);

@@ -8,6 +8,7 @@ import type { AbortSignalLike, GaussianMixture } from './gaussian-mixture.ts';
 import { treeRows } from './hierarchy.ts';
 import { givenStart, StartRows, startRowCount } from './initialization.ts';
 import { BLOCK, compiledModule, Kernel, withKernel } from './kernel.ts';
+import { missingDoubles } from './missing.ts';
 import {
   type AsyncIterationCallback,
   type FitSettings,
@@ -103,7 +104,8 @@ export function fitRows(
   const form = formOf(settings.covarianceType);
   const narrow = form === 'diag' || form === 'spherical';
   const mixtureDoubles = 8 * k * columns * (narrow ? 4 : columns + 4);
-  return withKernel(8 * (dataDoubles + startDoubles + mixtureDoubles), (kernel) =>
+  const extra = settings.missing === 'marginalize' ? missingDoubles(form, k, columns, rows) : 0;
+  return withKernel(8 * (dataDoubles + startDoubles + mixtureDoubles + extra), (kernel) =>
     runOn(
       new ResidentRows(kernel, source, sampleWeight),
       fitSteps(kernel, source, settings, makeModel, more),
@@ -299,7 +301,9 @@ function* fitSteps(
   const label = (feature: number): string => featureLabel(source, feature);
   const { rows, columns } = source;
   const withPrior = settings.prior !== undefined;
-  const data = yield* WholeData.of(kernel, rows, columns, model, settings.regularization, label, withPrior);
+  const mayMiss = settings.missing === 'marginalize';
+  const { regularization } = settings;
+  const data = yield* WholeData.of(kernel, rows, columns, model, regularization, label, withPrior, mayMiss);
   const runs = new Runs(kernel, data, settings, makeModel, more);
   yield* runs.open();
   const isTree = initialization === 'hierarchical';

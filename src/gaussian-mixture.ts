@@ -6,6 +6,7 @@ import { GaussmixRangeError, GaussmixTypeError } from './errors.ts';
 import { type AsyncSettings, type Fitted, fitRows, fitRowsAsync } from './fit.ts';
 import { BLOCK, type Kernel, withKernel } from './kernel.ts';
 import { Matrix, type MatrixLike } from './matrix.ts';
+import { completeRows, dataSource, missingDoubles, rowsWithMissing } from './missing.ts';
 import { type ModelJSON, readModel, writeModel } from './model-json.ts';
 import {
   type AliasedFitOptions,
@@ -49,7 +50,7 @@ import {
   StatisticsStack,
   statisticsCount,
 } from './passes.ts';
-import { type RowSource, toRowSource } from './row-source.ts';
+import type { RowSource } from './row-source.ts';
 import { sampleMixture } from './sample.ts';
 import { describeValue } from './value-rules.ts';
 
@@ -203,7 +204,7 @@ export class GaussianMixture {
    * console.log(model.predict(data));
    */
   static fit(data: MatrixLike, options: FitOptions | AliasedFitOptions): GaussianMixture {
-    const source = toRowSource(data);
+    const source = dataSource(data, options?.missing);
     const settings = validateFitOptions(withOwnStart(options), source.rows);
     const { parameters, record } = fitRows(source, settings, (soFar) => modelOf(soFar, undefined, source));
     return modelOf(parameters, record, source);
@@ -228,7 +229,7 @@ export class GaussianMixture {
     data: MatrixLike,
     options: WithWaiting<FitOptions | AliasedFitOptions> & AsyncOptions,
   ): Promise<GaussianMixture> {
-    const source = toRowSource(data);
+    const source = dataSource(data, options?.missing);
     const settings = validateFitOptions(withOwnStart(options), source.rows, ASYNC_OPTIONS);
     const { parameters, record } = await fitRowsAsync(
       source,
@@ -470,7 +471,7 @@ export class GaussianMixture {
 
   /**
    * Mahalanobis distance of each row to each component, sqrt((x - m_k)^T C_k^-1 (x - m_k)); not squared.
-   * @param data N x D
+   * @param data N x D; where values are missing, the distance is that of the observed ones
    * @returns N x K, in standard deviations
    * @throws GaussmixError for data that is no N x D matrix of finite numbers
    */
@@ -482,6 +483,29 @@ export class GaussianMixture {
       const values = kernel.view(logProb, count * k);
       // With constants of zero the kernel's value is -1/2 of the squared distance.
       for (let i = 0; i < count * k; i++) result.data[first * k + i] = Math.sqrt(Math.max(0, -2 * values[i]));
+    });
+    return result;
+  }
+
+  /**
+   * The rows with their missing values (NaN, null, undefined) replaced by their means given the observed values of the row: over the
+   * components, sum_k r_k (m_k + C_mo C_oo^-1 (x_o - m_o)), with r the responsibilities of the observed values. Observed values stay as they
+   * are, to the bit. One value for each that is missing understates how uncertain it is: variances and correlations of completed
+   * rows are not those of the mixture, which a fit with `missing: 'marginalize'` estimates without bias.
+   * @param data N x D; a row must have at least one value
+   * @returns N x D without missing values. O(N K D^2), and O(K D^3) per pattern of missing values
+   * @throws GaussmixError for data that is no N x D matrix of finite or missing numbers
+   * @example
+   * import { GaussianMixture } from 'gaussmix';
+   * const model = GaussianMixture.fromParameters({ weights: [1], means: [[0, 0]], covariances: [[1, 0.5, 0.5, 1]] });
+   * console.log(model.impute([[2, NaN], [1, 3]]).toArray()); // [ [ 2, 1 ], [ 1, 3 ] ]
+   */
+  impute(data: MatrixLike): Matrix {
+    const source = this.#source(data, { missing: 'marginalize' });
+    const d = this.nFeatures;
+    const result = new Matrix(new Float64Array(source.rows * d), [source.rows, d]);
+    this.#eachBlock(source, { completed: true }, (kernel, first, count, { completed }) => {
+      result.data.set(kernel.view(completed, count * d), first * d);
     });
     return result;
   }
@@ -552,7 +576,7 @@ export class GaussianMixture {
 
   #source(data: MatrixLike, options?: DataOptions): RowSource {
     validateDataOptions(options);
-    const source = toRowSource(data, { columns: this.featureNames });
+    const source = dataSource(data, options?.missing, { columns: this.featureNames });
     if (source.columns !== this.nFeatures) {
       const count = source.columns === 1 ? '1 column' : `${source.columns} columns`;
       const hint = source.columns === 1 ? '; a single row is [[x1, x2, ...]]' : '';
@@ -572,8 +596,9 @@ export class GaussianMixture {
   ): T {
     const { k, d, form } = this.#parameters;
     const width = form === 'diag' || form === 'spherical' ? 4 : d + 4;
-    const bytes = 8 * (PassingRows.size(source.rows, d) + extra + 8 * k * d * width);
-    return withKernel(bytes, (kernel) => {
+    const missing = source.missing ? missingDoubles(form, k, d, source.rows) + BLOCK * d : 0;
+    const doubles = PassingRows.size(source.rows, d) + extra + 8 * k * d * width + missing;
+    return withKernel(8 * doubles, (kernel) => {
       const mixture = new KernelMixture(kernel, form, k, d);
       mixture.write(this.#parameters);
       mixture.prepare();
@@ -584,12 +609,12 @@ export class GaussianMixture {
   /** One E-step over all rows, block by block; `use` gets the addresses of what was asked for. */
   #eachBlock(
     source: RowSource,
-    wanted: { resp?: boolean; logProb?: boolean; norm?: boolean; plain?: boolean },
+    wanted: { resp?: boolean; logProb?: boolean; norm?: boolean; plain?: boolean; completed?: boolean },
     use: (
       kernel: Kernel,
       first: number,
       count: number,
-      at: { resp: number; logProb: number; norm: number },
+      at: { resp: number; logProb: number; norm: number; completed: number },
     ) => void,
   ): void {
     const { k, d } = this.#parameters;
@@ -599,26 +624,17 @@ export class GaussianMixture {
         resp: wanted.resp ? kernel.allocate(most * k) : 0,
         logProb: wanted.logProb ? kernel.allocate(most * k) : 0,
         norm: wanted.norm ? kernel.allocate(most) : 0,
+        completed: wanted.completed ? kernel.allocate(most * d) : 0,
       };
       // The first K factors are the halved log constants.
       if (wanted.plain) kernel.view(mixture.factors, k).fill(0);
+      const operations = rows.missing
+        ? rowsWithMissing(mixture, source.rows, wanted.plain)
+        : completeRows(mixture);
       for (let block = 0; block < blockCount(source.rows); block++) {
         const panels = rows.panels(block);
         const count = blockRows(source.rows, block);
-        const { code, means, factors, workspace } = mixture;
-        kernel.exports.gmm_e_step(
-          code,
-          panels,
-          count,
-          d,
-          k,
-          means,
-          factors,
-          at.resp,
-          at.logProb,
-          at.norm,
-          workspace,
-        );
+        operations.eStep(panels, count, at.resp, at.logProb, at.norm, at.completed);
         use(kernel, block * BLOCK, count, at);
       }
     });

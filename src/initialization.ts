@@ -4,6 +4,7 @@ import { GaussmixRangeError } from './errors.ts';
 import type { WholeData } from './estimator.ts';
 import { hierarchicalLabels } from './hierarchy.ts';
 import { BLOCK, type Kernel } from './kernel.ts';
+import { rowsWithMissing } from './missing.ts';
 import type { CovarianceForm, InitializationMethod, Start } from './options.ts';
 import {
   checkMeans,
@@ -41,6 +42,9 @@ const START_DOUBLES = 2 ** 21;
 const LLOYD_ITERATIONS = 100;
 const LLOYD_CHANGED = 1e-3;
 
+/** Columns up to which a start expects missing values from the others: a pattern costs D^3. */
+const MOST_EXPECTED = 64;
+
 /** Rows from which on one pass of k-means takes milliseconds: then others get a turn between passes. */
 const PAUSE_ROWS = 2 ** 14;
 
@@ -49,7 +53,11 @@ export function startRowCount(rows: number, d: number): number {
   return Math.min(rows, START_ROWS, Math.max(4096, Math.floor(START_DOUBLES / d)));
 }
 
-/** The rows a data-driven start looks at, standardised (mean 0, variance 1), in kernel memory. */
+/**
+ * The rows a data-driven start looks at, standardised (mean 0, variance 1), in kernel memory. What is missing stands at what is expected of it
+ * under one normal distribution, that of all rows; and after the first assignment of k-means at the centre of its row's cluster, so that it
+ * adds nothing to the row's distance (k-POD: Chi, Chi and Baraniuk 2016, "k-POD: a method for k-means clustering of missing data").
+ */
 export class StartRows {
   readonly #kernel: Kernel;
   readonly #data: WholeData;
@@ -60,6 +68,10 @@ export class StartRows {
   readonly #weights: number;
   readonly #labels: number;
   readonly #distances: [number, number, number];
+  /** Where values are missing: row times D plus feature, ascending. */
+  readonly #missing: number[] = [];
+  /** What is expected there, standardised; once it has been asked for. */
+  #expected: Float64Array | undefined;
 
   /** Doubles that n rows take, with what {@link StartRows.start} needs beside an estimator. */
   static size(n: number, k: number, d: number): number {
@@ -105,11 +117,53 @@ export class StartRows {
       const { f64 } = kernel;
       const to = staging / 8;
       for (let i = 0, at = 0; i < count; i++) {
-        for (let j = 0; j < d; j++, at++) f64[to + at] = (f64[to + at] - mean[j]) * inverse[j];
+        for (let j = 0; j < d; j++, at++) {
+          f64[to + at] = (f64[to + at] - mean[j]) * inverse[j];
+          if (!this.#data.missing || !Number.isNaN(f64[to + at])) continue;
+          this.#missing.push(start * d + at);
+        }
       }
       kernel.exports.gmm_pack(staging, count, d, this.#panels + start * d * 8);
     }
     kernel.release(mark);
+  }
+
+  /**
+   * What is missing is expected at its mean given the row's other values, under a normal distribution with the covariance of all rows. Where
+   * that is singular, or there are so many columns that factors for each pattern cost much: at the mean of its column.
+   */
+  *#expectedValues(): Asking<Float64Array> {
+    const d = this.#data.mean.length;
+    const kernel = this.#kernel;
+    if (this.#expected) return this.#expected;
+    const expected = new Float64Array(this.#missing.length);
+    this.#expected = expected;
+    if (d > MOST_EXPECTED) return expected;
+    this.#fill(() => Number.NaN);
+    const covariance = yield* this.#data.covariance();
+    const mark = kernel.mark();
+    const one = new KernelMixture(kernel, 'full', 1, d);
+    const scale = this.#scale;
+    const covariances = covariance.map((v, i) => v / (scale[Math.floor(i / d)] * scale[i % d]));
+    const [weights, means] = [Float64Array.of(1), new Float64Array(d)];
+    one.write({ form: 'full', k: 1, d, weights, means, covariances });
+    if (one.prepare() === 0) {
+      const completed = kernel.allocate(Math.min(BLOCK, this.#n) * d);
+      const { eStep } = rowsWithMissing(one, this.#n);
+      let next = 0;
+      for (let block = 0; block < blockCount(this.#n); block++) {
+        if (block > 0) yield* pause();
+        const count = blockRows(this.#n, block);
+        eStep(this.#panels + block * BLOCK * d * 8, count, 0, 0, 0, completed);
+        const first = block * BLOCK * d;
+        const { f64 } = kernel;
+        for (; this.#missing[next] < first + count * d; next++) {
+          expected[next] = f64[completed / 8 + this.#missing[next] - first];
+        }
+      }
+    }
+    kernel.release(mark);
+    return expected;
   }
 
   /** Start parameters of one run. */
@@ -121,6 +175,10 @@ export class StartRows {
     const centres = kernel.allocate(k * d);
     let responsibilities: (first: number, count: number, target: Float64Array) => void;
     kernel.view(centres, k * d).fill(0);
+    if (this.#missing.length > 0) {
+      const expected = name === 'random' ? undefined : yield* this.#expectedValues();
+      this.#fill((_row, _feature, i) => expected?.[i] ?? 0);
+    }
     if (name === 'random') {
       responsibilities = (_first, count, target) => randomResponsibilities(count, k, random, target);
     } else {
@@ -129,6 +187,7 @@ export class StartRows {
         yield* this.#seed(centres, k, random);
         yield* this.#lloyd(centres, k, name === 'kmeans' ? LLOYD_ITERATIONS : 1);
       }
+      if (this.#missing.length > 0) this.#centreObserved(centres, k);
       responsibilities = (first, count, target) => {
         target.fill(0);
         const labels = kernel.i32.subarray(this.#labels / 4 + first, this.#labels / 4 + first + count);
@@ -149,7 +208,8 @@ export class StartRows {
       const other = component + random.integer(usable.length - component);
       [usable[component], usable[other]] = [usable[other], usable[component]];
     }
-    const means = yield* gatherCopy(this.#kernel, Float64Array.from(usable.slice(0, k)), d);
+    const rows = yield* gatherCopy(this.#kernel, Float64Array.from(usable.slice(0, k)), d);
+    const means = this.#data.filled(rows);
     const weights = new Float64Array(k).fill(1 / k);
     const covariances = yield* wholeCovariances(this.#kernel, this.#data, form, k);
     return { form, k, d, weights, means, covariances };
@@ -191,6 +251,51 @@ export class StartRows {
       [current, best] = [best, current];
       potential = bestPotential;
     }
+  }
+
+  /** Puts values where they are missing, by row, feature and number of the missing value. */
+  #fill(value: (row: number, feature: number, i: number) => number): void {
+    const d = this.#data.mean.length;
+    const { f64 } = this.#kernel;
+    for (const [i, cell] of this.#missing.entries()) {
+      const row = Math.floor(cell / d);
+      const at = this.#at(row, cell % d);
+      // With the last row go its copies, which fill up the panel.
+      f64.fill(value(row, cell % d, i), at, row === this.#n - 1 ? at + 8 - (row % 8) : at + 1);
+    }
+  }
+
+  /** Where a value is, in doubles. */
+  #at(row: number, feature: number): number {
+    const d = this.#data.mean.length;
+    return this.#panels / 8 + (Math.floor(row / 8) * d + feature) * 8 + (row % 8);
+  }
+
+  #fillByCentres(centres: number): void {
+    const d = this.#data.mean.length;
+    const { f64, i32 } = this.#kernel;
+    this.#fill((row, feature) => f64[centres / 8 + i32[this.#labels / 4 + row] * d + feature]);
+  }
+
+  /** Centres become the means of the observed values of their rows (0, the mean of all, where there are none), and missing values these. */
+  #centreObserved(centres: number, k: number): void {
+    const d = this.#data.mean.length;
+    const { f64, i32 } = this.#kernel;
+    const sums = new Float64Array(k * d);
+    const counts = new Float64Array(k * d);
+    this.#fill(() => Number.NaN);
+    for (let row = 0; row < this.#n; row++) {
+      const base = i32[this.#labels / 4 + row] * d;
+      const weight = this.#weight(row);
+      for (let j = 0; j < d; j++) {
+        const value = f64[this.#at(row, j)];
+        if (Number.isNaN(value)) continue;
+        sums[base + j] += weight * value;
+        counts[base + j] += weight;
+      }
+    }
+    for (let i = 0; i < k * d; i++) f64[centres / 8 + i] = counts[i] > 0 ? sums[i] / counts[i] : 0;
+    this.#fillByCentres(centres);
   }
 
   /** Labels from the tree of the rows of positive weight. */
@@ -256,6 +361,7 @@ export class StartRows {
           for (let j = 0; j < d; j++) f64[centre + j] = f64[sums / 8 + component * d + j] / count;
         } else moved = this.#moveToFarthest(distances, centres + component * d * 8) || moved;
       }
+      this.#fillByCentres(centres);
       if (!moved && changed <= LLOYD_CHANGED * n) return;
     }
   }
@@ -296,10 +402,20 @@ export class StartRows {
     const covariances = new Float64Array(covarianceLength(inner, k, d)).fill(inner === 'diag' ? 1 : 0);
     if (inner !== 'diag') for (let i = 0; i * d < covariances.length; i++) covariances[i * d + (i % d)] = 1;
     kernel.view(mixture.covariances, covariances.length).set(covariances);
+    const lacking = new Float64Array(k * d);
+    let next = 0;
     for (let block = 0; block < blockCount(n); block++) {
       if (block > 0) yield* pause();
       const count = blockRows(n, block);
       responsibilities(block * BLOCK, count, kernel.view(resp, count * k));
+      for (const end = (block * BLOCK + count) * d; this.#missing[next] < end; next++) {
+        const row = Math.floor(this.#missing[next] / d);
+        const weight = this.#weight(row);
+        for (let component = 0; component < k; component++) {
+          const r = kernel.f64[resp / 8 + (row - block * BLOCK) * k + component];
+          lacking[component * d + (this.#missing[next] % d)] += weight * r;
+        }
+      }
       kernel.exports.gmm_accumulate_responsibilities(
         mixture.code,
         this.#panels + block * BLOCK * d * 8,
@@ -314,8 +430,44 @@ export class StartRows {
       );
       stack.carry();
     }
-    mStep(mixture, stack.finish(), zeros, 0);
+    const statistics = stack.finish();
+    if (this.#missing.length > 0) this.#addLacking(mixture, statistics, lacking);
+    mStep(mixture, statistics, zeros, 0);
     return this.#scaledBack(mixture.read(), form);
+  }
+
+  /**
+   * Missing values, which stand at their centres, count with the variance of the observed ones of their component (tied: of all); with 1, that
+   * of all rows, where there are none. The diagonal of the scatter is then that of the observed values, and no covariance is singular
+   * for what is missing.
+   * @param lacking responsibility of each component for the rows that lack a feature (K, D)
+   */
+  #addLacking({ kernel, form, k, d }: KernelMixture, statistics: number, lacking: Float64Array): void {
+    const { f64 } = kernel;
+    const nk = statistics / 8 + 2;
+    const sumXX = nk + k + k * d;
+    const triangle = (d * (d + 1)) / 2;
+    const add = (at: number, total: number, missing: number): void => {
+      const observed = total - missing;
+      // Less than rounding of the sums is nothing.
+      f64[at] += observed > 1e-9 * total ? (missing * f64[at]) / observed : missing;
+    };
+    for (let j = 0; j < d; j++) {
+      const diagonal = ((j + 1) * (j + 2)) / 2 - 1;
+      if (form === 'tied') {
+        let [total, missing] = [0, 0];
+        for (let component = 0; component < k; component++) {
+          total += f64[nk + component];
+          missing += lacking[component * d + j];
+        }
+        add(sumXX + diagonal, total, missing);
+        continue;
+      }
+      for (let component = 0; component < k; component++) {
+        const at = form === 'diag' ? component * d + j : component * triangle + diagonal;
+        add(sumXX + at, f64[nk + component], lacking[component * d + j]);
+      }
+    }
   }
 
   #scaledBack(p: Parameters, form: CovarianceForm): Parameters {

@@ -3,8 +3,9 @@
 import { type RowSums, sumsOf } from './criteria.ts';
 import { type ErrorCode, GaussmixError, GaussmixRangeError, GaussmixTypeError } from './errors.ts';
 import { type FitOutcome, fitRows } from './fit.ts';
+import { dataSource } from './missing.ts';
 import type { FitSettings, IterationCallback } from './options.ts';
-import { type RowSource, toRowSource } from './row-source.ts';
+import type { RowSource } from './row-source.ts';
 import { continueFrom, type WarmStarts } from './warm-starts.ts';
 
 /** One of many data sets. */
@@ -29,7 +30,7 @@ export interface Failure {
 function fitDataSets(keepFailures: boolean, sets: readonly DataSet[]): (FitOutcome | Failure)[] {
   return sets.map(({ index, settings, names, shape, data }) => {
     try {
-      return fitRows({ ...toRowSource({ data, shape }), ...names }, settings);
+      return fitRows({ ...dataSource({ data, shape }, settings.missing), ...names }, settings);
     } catch (error) {
       if (!(keepFailures && error instanceof GaussmixError)) throw ofDataSet(error, index);
       return { code: error.code, isTypeError: error instanceof TypeError, message: error.message };
@@ -94,7 +95,7 @@ function fitCell(
   { names, shape, data, weights }: SharedRows,
   { settings, warm, deadline }: Cell,
 ): CellOutcome | { readonly error: CellError } {
-  const source = { ...toRowSource({ data, shape }), ...names };
+  const source = { ...dataSource({ data, shape }, settings.missing), ...names };
   let late = false;
   const onIteration: IterationCallback = () => {
     if (Date.now() < deadline) return;

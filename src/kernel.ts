@@ -95,6 +95,43 @@ export interface KernelExports {
     logProbNorm: number,
     workspace: number,
   ): number;
+  gmm_missing_cache_count(form: number, d: number, k: number): number;
+  gmm_missing_workspace_count(form: number, d: number, k: number): number;
+  gmm_missing_begin(cache: number, count: number): void;
+  gmm_observed(panels: number, weights: number, n: number, d: number, target: number): number;
+  gmm_accumulate_missing(
+    form: number,
+    panels: number,
+    sampleWeights: number,
+    n: number,
+    d: number,
+    k: number,
+    weights: number,
+    means: number,
+    covariances: number,
+    factors: number,
+    statistics: number,
+    workspace: number,
+    likelihoodOnly: number,
+    cache: number,
+  ): number;
+  gmm_e_step_missing(
+    form: number,
+    panels: number,
+    n: number,
+    d: number,
+    k: number,
+    weights: number,
+    means: number,
+    covariances: number,
+    factors: number,
+    resp: number,
+    logProb: number,
+    logProbNorm: number,
+    completed: number,
+    workspace: number,
+    cache: number,
+  ): number;
   gmm_m_step(
     form: number,
     d: number,

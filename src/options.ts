@@ -111,8 +111,11 @@ export type AsyncIterationCallback = (progress: Progress) => Continue | Promise<
 
 /** The last argument of every method that takes data. */
 export interface DataOptions {
-  /** What to do with NaN: 'error' (default, the only choice of this version) refuses it. */
-  readonly missing?: 'error' | undefined;
+  /**
+   * What to do with missing values (NaN, null, undefined). 'error' (default) refuses them. 'marginalize': each row counts with what is observed
+   * of it, exactly, as if the rest were missing at random; a row without any value is refused.
+   */
+  readonly missing?: 'error' | 'marginalize' | undefined;
 }
 
 /** All options of a fit but the number of components. `undefined` stands for the default. */
@@ -222,7 +225,7 @@ export interface FitSettings {
   readonly seed: number;
   /** N; undefined: all 1. */
   readonly sampleWeight: Float64Array | undefined;
-  readonly missing: 'error';
+  readonly missing: 'error' | 'marginalize';
   readonly onIteration: AsyncIterationCallback | undefined;
 }
 
@@ -271,7 +274,6 @@ export function validateFitOptions(
   const given = optionsObject(options, 'options', ': nComponents, the number of components, is required');
   checkKnownNames(given, [...FIT_OPTION_NAMES, ...alsoAllowed], 'fit');
   const nComponents = componentCount(given, rows);
-  checkMissing(given.missing);
   return {
     nComponents,
     covarianceType: canonicalCovarianceType(orDefault(given.covarianceType, 'full')),
@@ -284,7 +286,7 @@ export function validateFitOptions(
     prior: checkPrior(given.prior),
     seed: checkSeed(given.seed),
     sampleWeight: checkSampleWeight(given.sampleWeight, rows, nComponents),
-    missing: 'error',
+    missing: checkMissing(given.missing),
     onIteration: checkCallback(given.onIteration),
   };
 }
@@ -519,15 +521,10 @@ function componentCount(given: Readonly<Record<string, unknown>>, rows: number):
   return counts[0];
 }
 
-function checkMissing(value: unknown): void {
-  if (value === undefined || value === 'error') return;
-  if (value === 'marginalize') {
-    throw new GaussmixRangeError(
-      'INVALID_OPTION',
-      "missing 'marginalize' is not available in this version, only 'error': remove or fill rows with NaN",
-    );
-  }
-  throw invalid('missing', value, 'string', "'error'");
+function checkMissing(value: unknown): 'error' | 'marginalize' {
+  if (value === undefined || value === 'error') return 'error';
+  if (value === 'marginalize') return value;
+  throw invalid('missing', value, 'string', "'error' or 'marginalize'");
 }
 
 function checkInitialization(value: unknown): InitializationMethod | Start {

@@ -5,6 +5,7 @@ import { ActivePasses } from './active.ts';
 import { chooseRows } from './choose-rows.ts';
 import { GaussmixTypeError } from './errors.ts';
 import { BLOCK, type Kernel, PANEL } from './kernel.ts';
+import { type BlockOperations, completeRows, rowsWithMissing } from './missing.ts';
 import { KernelMixture, type Parameters } from './parameters.ts';
 import type { RowSource } from './row-source.ts';
 
@@ -12,6 +13,8 @@ import type { RowSource } from './row-source.ts';
 export interface RowBlocks {
   readonly rows: number;
   readonly columns: number;
+  /** Values may be missing (NaN). */
+  readonly missing: boolean;
   /** Address of a block's panels. */
   panels(block: number): number;
   /** Address of a block's sample weights, 0 when there are none. */
@@ -59,6 +62,7 @@ function packRows(
 export class ResidentRows implements RowBlocks {
   readonly rows: number;
   readonly columns: number;
+  readonly missing: boolean;
   readonly #kernel: Kernel;
   readonly #panels: number;
   readonly #weights: number;
@@ -72,6 +76,7 @@ export class ResidentRows implements RowBlocks {
   constructor(kernel: Kernel, source: RowSource, sampleWeight?: Float64Array) {
     this.rows = source.rows;
     this.columns = source.columns;
+    this.missing = source.missing ?? false;
     this.#kernel = kernel;
     this.#panels = kernel.allocate(panelCount(source.rows, source.columns));
     this.#weights = sampleWeight ? kernel.allocate(source.rows) : 0;
@@ -126,6 +131,13 @@ export class ResidentRows implements RowBlocks {
     return { panels: this.panels(block), weights: this.weights(block), n: blockRows(this.rows, block) };
   }
 
+  /** What {@link observed} asks for, of one block. */
+  addObserved(block: number, stack: StatisticsStack): void {
+    const { panels, weights, n } = this.#block(block);
+    this.#kernel.exports.gmm_observed(panels, weights, n, this.columns, stack.push());
+    stack.carry();
+  }
+
   /** See {@link chooseRows}. */
   choose(seed: number, count: number): Generator<void, ChosenRows> {
     const weights = this.#weights === 0 ? undefined : this.#kernel.view(this.#weights, this.rows);
@@ -149,6 +161,7 @@ export class ResidentRows implements RowBlocks {
 export class PassingRows implements RowBlocks {
   readonly rows: number;
   readonly columns: number;
+  readonly missing: boolean;
   readonly #kernel: Kernel;
   readonly #source: RowSource;
   readonly #staging: number;
@@ -162,6 +175,7 @@ export class PassingRows implements RowBlocks {
   constructor(kernel: Kernel, source: RowSource) {
     this.rows = source.rows;
     this.columns = source.columns;
+    this.missing = source.missing ?? false;
     this.#kernel = kernel;
     this.#source = source;
     this.#staging = kernel.allocate(stagingRows(source.columns) * source.columns);
@@ -275,7 +289,18 @@ export type RowQuestion =
   /** Which rows a data-driven start looks at; answered by {@link ChosenRows}. */
   | { readonly kind: 'choose'; readonly seed: number; readonly count: number }
   /** The rows of lowest log-density, lowest first, rows of weight zero left out; answered by {@link ScoredRow}s. */
-  | { readonly kind: 'worst'; readonly mixture: KernelMixture; readonly count: number }
+  | {
+      readonly kind: 'worst';
+      readonly mixture: KernelMixture;
+      readonly count: number;
+      /** Where values are missing: what each missing feature (D) adds to a row's log-density, so that rows can be compared. */
+      readonly credit?: Float64Array | undefined;
+    }
+  /**
+   * Asked where values may be missing: per feature the weight of the rows that have it (D), then the number of missing values, summed as
+   * statistics are, onto the stack; answered by their address. See gmm_observed.
+   */
+  | { readonly kind: 'observed'; readonly stack: StatisticsStack }
   /** No question: long work here can be interrupted now, so that the host's other work gets its turn. */
   | { readonly kind: 'pause' };
 
@@ -340,9 +365,30 @@ export function* wait<T>(promise: Promise<T>): Asking<T> {
   return (yield { kind: 'wait', promise }) as T;
 }
 
-/** The rows that a mixture explains worst. */
-export function* worstRows(mixture: KernelMixture, count: number): Asking<readonly ScoredRow[]> {
-  return (yield { kind: 'worst', mixture, count }) as readonly ScoredRow[];
+/**
+ * The rows that a mixture explains worst.
+ * @param credit what each missing feature adds to a row's log-density
+ */
+export function* worstRows(
+  mixture: KernelMixture,
+  count: number,
+  credit?: Float64Array,
+): Asking<readonly ScoredRow[]> {
+  return (yield { kind: 'worst', mixture, count, credit }) as readonly ScoredRow[];
+}
+
+/** Per feature the weight of the rows that have it (D), and the number of missing values. */
+export function* observed(
+  kernel: Kernel,
+  rows: number,
+  d: number,
+): Asking<{ readonly weight: Float64Array; readonly missing: number }> {
+  const mark = kernel.mark();
+  const stack = new StatisticsStack(kernel, d + 1, blockCount(rows));
+  const address = (yield { kind: 'observed', stack }) as number;
+  const values = kernel.copy(address, d + 1);
+  kernel.release(mark);
+  return { weight: values.subarray(0, d), missing: values[d] };
 }
 
 /** Runs a computation on rows that are in kernel memory. */
@@ -377,7 +423,9 @@ export function answerFrom(rows: ResidentRows, request: RowRequest): unknown {
     case 'choose':
       return finished(rows.choose(request.seed, request.count));
     case 'worst':
-      return lowestRows(request.mixture, rows, request.count);
+      return lowestRows(request.mixture, rows, request.count, request.credit);
+    case 'observed':
+      return observedAll(rows, request.stack);
     case 'pause':
       return undefined;
   }
@@ -391,6 +439,11 @@ function finished<T>(steps: Generator<void, T>): T {
   }
 }
 
+/** What is done with blocks of these rows under a mixture; may take kernel memory. */
+export function operationsOn(rows: RowBlocks, mixture: KernelMixture): BlockOperations {
+  return rows.missing ? rowsWithMissing(mixture, rows.rows) : completeRows(mixture);
+}
+
 /** E-step over blocks of rows in kernel memory, see gmm_accumulate in docs/ABI.md; the address of the sum. */
 export function accumulateAll(
   mixture: KernelMixture,
@@ -398,45 +451,49 @@ export function accumulateAll(
   stack: StatisticsStack,
   likelihoodOnly: boolean,
 ): number {
-  const { kernel, code, d, k, means, factors, workspace } = mixture;
+  const { kernel } = mixture;
+  const mark = kernel.mark();
+  const operations = operationsOn(rows, mixture);
   stack.clear();
   for (let block = 0, blocks = blockCount(rows.rows); block < blocks; block++) {
     const panels = rows.panels(block);
     const n = blockRows(rows.rows, block);
     const weights = rows.weights(block);
-    const statistics = stack.push();
-    kernel.exports.gmm_accumulate(
-      code,
-      panels,
-      weights,
-      n,
-      d,
-      k,
-      means,
-      factors,
-      statistics,
-      workspace,
-      likelihoodOnly ? 1 : 0,
-    );
+    operations.accumulate(panels, weights, n, stack.push(), likelihoodOnly);
     stack.carry();
   }
+  kernel.release(mark);
+  return stack.finish();
+}
+
+/** See {@link observed}. */
+function observedAll(rows: ResidentRows, stack: StatisticsStack): number {
+  stack.clear();
+  for (let block = 0; block < blockCount(rows.rows); block++) rows.addObserved(block, stack);
   return stack.finish();
 }
 
 /** Among rows in kernel memory, those of lowest log-density, lowest first (the lower number among equals). */
-function lowestRows(mixture: KernelMixture, rows: ResidentRows, count: number): ScoredRow[] {
-  const { kernel, code, d, k, means, factors, workspace } = mixture;
+function lowestRows(
+  mixture: KernelMixture,
+  rows: ResidentRows,
+  count: number,
+  credit: Float64Array | undefined,
+): ScoredRow[] {
+  const { kernel } = mixture;
   const mark = kernel.mark();
   const norm = kernel.allocate(BLOCK);
+  const operations = operationsOn(rows, mixture);
   const lowest: ScoredRow[] = [];
   for (let block = 0; block < blockCount(rows.rows); block++) {
     const n = blockRows(rows.rows, block);
-    kernel.exports.gmm_e_step(code, rows.panels(block), n, d, k, means, factors, 0, 0, norm, workspace);
+    const panels = rows.panels(block);
+    operations.eStep(panels, n, 0, 0, norm);
     const weights = rows.weights(block);
     const { f64 } = kernel;
     for (let i = 0; i < n; i++) {
       if (weights !== 0 && f64[weights / 8 + i] === 0) continue;
-      const value = f64[norm / 8 + i];
+      const value = f64[norm / 8 + i] + (credit ? creditOf(f64, panels / 8, i, credit) : 0);
       if (lowest.length === count && value >= lowest[count - 1].value) continue;
       lowest.push({ row: block * BLOCK + i, value });
       lowest.sort(byValue);
@@ -447,16 +504,30 @@ function lowestRows(mixture: KernelMixture, rows: ResidentRows, count: number): 
   return lowest;
 }
 
+/** What the features that a row lacks add to its log-density. */
+function creditOf(f64: Float64Array, panels: number, row: number, credit: Float64Array): number {
+  const d = credit.length;
+  const from = panels + Math.floor(row / PANEL) * PANEL * d + (row % PANEL);
+  let sum = 0;
+  for (let j = 0; j < d; j++) if (Number.isNaN(f64[from + PANEL * j])) sum += credit[j];
+  return sum;
+}
+
 function byValue(a: ScoredRow, b: ScoredRow): number {
   return a.value - b.value || a.row - b.row;
 }
 
-/** Sum of the weights, weighted mean and covariance of all rows, in the shape of a form's covariance with one component. */
+/**
+ * Sum of the weights, weighted mean and covariance of all rows, in the shape of a form's covariance with one component.
+ * @param variance of the features; given where values are missing, which then count as if each column were independent of the others: at the
+ * reference, with this variance
+ */
 export function* moments(
   kernel: Kernel,
   rows: number,
   form: 'diag' | 'full',
   reference: Float64Array,
+  variance?: Float64Array,
 ): Asking<{ total: number; mean: Float64Array; covariance: Float64Array }> {
   const d = reference.length;
   const mark = kernel.mark();
@@ -466,6 +537,12 @@ export function* moments(
   kernel.f64.fill(0, zeros / 8, zeros / 8 + d);
   mixture.write(standardNormal(form, reference));
   mixture.prepare();
+  if (variance) {
+    // Responsibilities of one component are 1 whatever the factors say: only what is missing is of these variances.
+    for (let j = 0; j < d; j++) {
+      kernel.f64[mixture.covariances / 8 + (form === 'diag' ? j : j * (d + 1))] = variance[j];
+    }
+  }
   const statistics = yield* accumulate(mixture, stack, false);
   const total = kernel.f64[statistics / 8];
   mStep(mixture, statistics, zeros, 0);

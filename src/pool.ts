@@ -4,11 +4,18 @@ import { workerProgram } from '../build/embedded.ts';
 import { GaussmixRangeError } from './errors.ts';
 import type { AbortSignalLike } from './gaussian-mixture.ts';
 import { BLOCK, type Kernel } from './kernel.ts';
-import type { KernelMixture } from './parameters.ts';
-import { blockCount, type RowNumbers, type RowQuestion, type ScoredRow } from './passes.ts';
+import { missingCacheCount } from './missing.ts';
+import { covarianceLength, type KernelMixture } from './parameters.ts';
+import {
+  blockCount,
+  type RowNumbers,
+  type RowQuestion,
+  type ScoredRow,
+  type StatisticsStack,
+} from './passes.ts';
 import type { RowSource } from './row-source.ts';
 import { type StartThread, type Thread, ThreadDeath, threadStarter, threadsUnavailable } from './threads.ts';
-import type { FromWorker, ToWorker } from './worker.ts';
+import type { FromWorker, SentMixture, ToWorker } from './worker.ts';
 
 /** Doubles of a piece of the data on its way to a worker: small enough that the page answers in between. */
 const PIECE_DOUBLES = 131072;
@@ -28,6 +35,8 @@ class Range {
   readonly firstRow: number;
   readonly rows: number;
   readonly columns: number;
+  /** Values may be missing. */
+  readonly missing: boolean;
   readonly #start: StartThread;
   readonly #module: WebAssembly.Module;
   readonly #source: RowSource;
@@ -53,19 +62,21 @@ class Range {
     this.firstBlock = firstBlock;
     this.firstRow = firstBlock * BLOCK;
     this.columns = source.columns;
+    this.missing = source.missing ?? false;
     this.rows = Math.min(source.rows, endBlock * BLOCK) - this.firstRow;
   }
 
   /** Starts a worker and gives it its rows. */
   async open(): Promise<void> {
-    const { columns } = this.#source;
+    const { columns, missing } = this;
     this.#thread = this.#start({
       message: (data: FromWorker) => this.#receive(data),
       failure: (reason) => this.#fail(reason),
     });
     const weighted = this.#weights !== undefined;
+    const { rows, firstBlock } = this;
     this.#thread.post(
-      { kind: 'open', module: this.#module, rows: this.rows, columns, firstBlock: this.firstBlock, weighted },
+      { kind: 'open', module: this.#module, rows, columns, firstBlock, weighted, missing },
       [],
     );
     // Whole panels: a piece that ends within one would be packed with copies of its last row.
@@ -197,9 +208,15 @@ export class WorkerPool {
   async answer(request: Exclude<RowQuestion, { kind: 'choose' }>, kernel: Kernel): Promise<unknown> {
     if (request.kind === 'pause') return undefined;
     if (request.kind === 'gather') return this.#gather(request.rows, request.target, kernel);
-    if (request.kind === 'worst') return this.#worst(request.mixture, request.count);
+    if (request.kind === 'worst') return this.#worst(request.mixture, request.count, request.credit);
+    if (request.kind === 'observed') return this.#sum({ kind: 'observed' }, request.stack, kernel);
     const { mixture, stack, likelihoodOnly, active } = request;
-    const question = { kind: 'accumulate', ...parametersOf(mixture), likelihoodOnly, active } as const;
+    const question = { kind: 'accumulate', ...this.#send(mixture), likelihoodOnly, active } as const;
+    return this.#sum(question, stack, kernel);
+  }
+
+  /** Puts what the workers answer onto the stack; the address of the sum. */
+  async #sum(question: Question, stack: StatisticsStack, kernel: Kernel): Promise<number> {
     const answers = await Promise.all(this.ranges.map((range) => range.ask(question)));
     stack.clear();
     for (const answer of answers) {
@@ -234,8 +251,12 @@ export class WorkerPool {
     );
   }
 
-  async #worst(mixture: KernelMixture, count: number): Promise<readonly ScoredRow[]> {
-    const question = { kind: 'worst', ...parametersOf(mixture), count } as const;
+  async #worst(
+    mixture: KernelMixture,
+    count: number,
+    credit: Float64Array | undefined,
+  ): Promise<readonly ScoredRow[]> {
+    const question = { kind: 'worst', ...this.#send(mixture), count, credit } as const;
     const answers = await Promise.all(this.ranges.map((range) => range.ask(question)));
     return answers
       .flatMap((answer) => (answer as { worst: readonly ScoredRow[] }).worst)
@@ -243,22 +264,25 @@ export class WorkerPool {
       .slice(0, count);
   }
 
+  #send(mixture: KernelMixture): SentMixture {
+    const { kernel, form, code, k, d, means, factors } = mixture;
+    const [{ missing, rows }] = this.ranges;
+    return {
+      form: code,
+      k,
+      means: kernel.copy(means, k * d),
+      factors: kernel.copy(factors, kernel.exports.gmm_factors_count(code, d, k)),
+      ...(missing && {
+        missing: {
+          weights: kernel.copy(mixture.weights, k),
+          covariances: kernel.copy(mixture.covariances, covarianceLength(form, k, d)),
+          cacheCount: missingCacheCount(kernel, mixture, rows),
+        },
+      }),
+    };
+  }
+
   close(): void {
     for (const range of this.ranges) range.close();
   }
-}
-
-function parametersOf(mixture: KernelMixture): {
-  form: number;
-  k: number;
-  means: Float64Array;
-  factors: Float64Array;
-} {
-  const { kernel, code, k, d, means, factors } = mixture;
-  return {
-    form: code,
-    k,
-    means: kernel.copy(means, k * d),
-    factors: kernel.copy(factors, kernel.exports.gmm_factors_count(code, d, k)),
-  };
 }

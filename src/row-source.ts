@@ -13,6 +13,8 @@ export interface RowSource {
   readonly columnNames?: readonly string[];
   /** Names of columns that hold no numbers and are therefore not among these. */
   readonly leftOut?: readonly string[];
+  /** Values may be missing: NaN. */
+  readonly missing?: boolean;
   /**
    * Copies rows [start, start + count), row-major, to target[0 .. count * columns). Allocates nothing of the size of
    * the data. After an error `target` holds anything.

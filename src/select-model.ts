@@ -16,6 +16,7 @@ import { runJobs } from './job-pool.ts';
 import { type Cell, isErrorOfCell, type SharedRows } from './jobs.ts';
 import { compiledModule, Kernel } from './kernel.ts';
 import type { MatrixLike } from './matrix.ts';
+import { dataSource } from './missing.ts';
 import {
   COVARIANCE_MODELS,
   type CovarianceModel,
@@ -30,7 +31,7 @@ import {
 } from './options.ts';
 import { KernelMixture, type ModelParameters } from './parameters.ts';
 import { PassingRows } from './passes.ts';
-import { type RowSource, toRowSource } from './row-source.ts';
+import type { RowSource } from './row-source.ts';
 import { availableThreads } from './threads.ts';
 import { continueFrom, type Solution, type WarmStarts } from './warm-starts.ts';
 
@@ -124,7 +125,7 @@ export interface SelectionCallbacks {
  * console.log(best.nComponents, best.covarianceType, table.length);
  */
 export function selectModel(data: MatrixLike, options: SelectOptions & SelectionCallbacks): Selection {
-  const source = toRowSource(data);
+  const source = dataSource(data, options?.missing);
   const grid = new Grid(validateSelectOptions(options, source.rows, ['onProgress']), options.onProgress);
   const makeModel = (soFar: ModelParameters): GaussianMixture => modelOf(soFar, undefined, source);
   for (const { index, options: fit, warm } of grid.inTurn()) {
@@ -160,7 +161,7 @@ export async function selectModelAsync(
   data: MatrixLike,
   options: SelectOptions & SelectionCallbacks & AsyncOptions,
 ): Promise<Selection> {
-  const source = toRowSource(data);
+  const source = dataSource(data, options?.missing);
   const settings = validateSelectOptions(options, source.rows, ['onProgress', ...ASYNC_OPTIONS]);
   const where = checkAsyncOptions(options);
   const grid = new Grid(settings, options.onProgress, where.timeLimitMs);

@@ -101,7 +101,7 @@ export class ValueRules {
     if (isMissing(value)) {
       const remedy =
         this.name === 'data'
-          ? 'Remove the rows that have missing values, or fill them.'
+          ? "Remove the rows that have missing values, fill them, or use missing: 'marginalize' where it is offered."
           : `Every element of ${this.name} must be given.`;
       return new GaussmixRangeError('MISSING_VALUE', `${at} ${remedy}`);
     }

@@ -210,15 +210,13 @@ describe('values out of range', () => {
     }
   });
 
-  test("missing: 'marginalize' is for a later version", () => {
-    for (const run of [
-      () => validate({ k: 1, missing: 'marginalize' }),
-      () => validateDataOptions({ missing: 'marginalize' } as never),
-    ]) {
-      const error = failure(run);
-      expect(error.code).toBe('INVALID_OPTION');
-      expect(error.message).toMatch(/'marginalize' is not available.*remove or fill/);
-    }
+  test("missing is 'error' unless it is 'marginalize'", () => {
+    expect(validate({ k: 1 }).missing).toBe('error');
+    expect(validate({ k: 1, missing: 'marginalize' }).missing).toBe('marginalize');
+    expect(() => validateDataOptions({ missing: 'marginalize' })).not.toThrow();
+    expect(failure(() => validateDataOptions({ missing: 'drop' } as never)).message).toMatch(
+      /missing is 'drop', but must be 'error' or 'marginalize'/,
+    );
   });
 });
 

@@ -30,11 +30,11 @@ describe('the module', () => {
     });
   });
 
-  it('exports its version as an immutable i32 global: 1.2', () => {
+  it('exports its version as an immutable i32 global: 1.3', () => {
     expect(face.exports.get('gmm_abi_version')).toEqual({ kind: 'global', type: 'i32', mutable: false });
     const version = instantiate().gmm_abi_version;
     expect(version).toBeInstanceOf(WebAssembly.Global);
-    expect(version.value).toBe((1 << 16) | 2);
+    expect(version.value).toBe((1 << 16) | 3);
     expect(() => {
       version.value = 0;
     }).toThrow(TypeError);
