@@ -9,6 +9,9 @@ import { Parsed } from './parsed.ts';
 
 export type InitMethod = 'kmeans' | 'k-means++' | 'random' | 'random-from-data' | 'hierarchical';
 
+/** What is done with missing values: refused, or rows count with what they have. */
+export type Missing = 'error' | 'marginalize';
+
 /** What `fit` and `select` have in common. */
 export interface FittingCommand {
   readonly data: string;
@@ -22,6 +25,7 @@ export interface FittingCommand {
   /** Of means and covariances, with its defaults. */
   readonly prior: boolean;
   readonly seed: number;
+  readonly missing: Missing;
   readonly columns: string | undefined;
   /** Whether the first row is the header; undefined: that is found out. */
   readonly header: boolean | undefined;
@@ -60,6 +64,7 @@ export interface PredictCommand {
   readonly model: string;
   readonly data: string;
   readonly proba: boolean;
+  readonly missing: Missing;
   readonly columns: string | undefined;
   /** Whether the first row is the header; undefined: that is found out. */
   readonly header: boolean | undefined;
@@ -72,6 +77,7 @@ export interface ScoreCommand {
   readonly model: string;
   readonly data: string;
   readonly samples: boolean;
+  readonly missing: Missing;
   readonly columns: string | undefined;
   /** Whether the first row is the header; undefined: that is found out. */
   readonly header: boolean | undefined;
@@ -91,11 +97,24 @@ export interface ReportCommand {
   readonly name: 'report';
   readonly model: string;
   readonly data: string;
+  readonly missing: Missing;
   readonly columns: string | undefined;
   /** Whether the first row is the header; undefined: that is found out. */
   readonly header: boolean | undefined;
   readonly weights: string | undefined;
   readonly output: string;
+  readonly quiet: boolean;
+}
+
+export interface ImputeCommand {
+  readonly name: 'impute';
+  readonly model: string;
+  readonly data: string;
+  readonly missing: 'marginalize';
+  readonly columns: string | undefined;
+  /** Whether the first row is the header; undefined: that is found out. */
+  readonly header: boolean | undefined;
+  readonly output: string | undefined;
   readonly quiet: boolean;
 }
 
@@ -111,6 +130,7 @@ export type Command =
   | SampleCommand
   | SelectCommand
   | ReportCommand
+  | ImputeCommand
   | HelpCommand
   | { readonly name: 'version' };
 
@@ -121,6 +141,7 @@ export const COVARIANCES: readonly CovarianceType[] =
   'full tied diag spherical EII VII EEI VEI EVI VVI EEE VEE EVE VVE EEV VEV EVV VVV'.split(
     ' ',
   ) as readonly CovarianceType[];
+const MISSING: readonly Missing[] = ['error', 'marginalize'];
 const CRITERIA: readonly Criterion[] = ['bic', 'aic', 'icl'];
 /** Numbers of components in one selection: more would be a slip of the finger. */
 const MOST_SIZES = 1000;
@@ -161,6 +182,8 @@ export function parseCommand(args: readonly string[]): Command {
       return sampleCommand(parsed);
     case 'select':
       return selectCommand(parsed);
+    case 'impute':
+      return imputeCommand(parsed);
     case 'report':
       return reportCommand(parsed);
   }
@@ -176,11 +199,6 @@ function commandName(text: string): CommandName {
 
 function fitCommand(parsed: Parsed): FitCommand {
   const [data] = parsed.positionals(['DATA']);
-  const missing = parsed.text('missing') ?? 'error';
-  if (missing !== 'error') {
-    const later = missing === 'marginalize' ? ' is not available in this version;' : ':';
-    throw parsed.usage(`--missing ${quote(missing)}${later} it can only be error`);
-  }
   const groupBy = parsed.text('group-by');
   const output = parsed.text('output');
   if (output === '-' && groupBy === undefined) throw parsed.usage(PRINTED);
@@ -236,6 +254,7 @@ function fitting(parsed: Parsed, data: string): FittingCommand {
         : parsed.nonNegative('regularization', 0, 'auto or '),
     prior: priorOf(parsed),
     seed: parsed.integer('seed', 0, 0),
+    missing: missingOf(parsed),
     columns: parsed.text('columns'),
     header: parsed.either('header', 'no-header'),
     weights: parsed.text('weights'),
@@ -272,6 +291,7 @@ function predictCommand(parsed: Parsed): PredictCommand {
     model,
     data,
     proba: parsed.flag('proba'),
+    missing: missingOf(parsed),
     columns: parsed.text('columns'),
     header: parsed.either('header', 'no-header'),
     output: parsed.text('output'),
@@ -286,11 +306,30 @@ function scoreCommand(parsed: Parsed): ScoreCommand {
     model,
     data,
     samples: parsed.flag('samples'),
+    missing: missingOf(parsed),
     columns: parsed.text('columns'),
     header: parsed.either('header', 'no-header'),
     json: parsed.flag('json'),
     quiet: parsed.flag('quiet'),
   };
+}
+
+function imputeCommand(parsed: Parsed): ImputeCommand {
+  const [model, data] = parsed.positionals(['MODEL.json', 'DATA']);
+  return {
+    name: 'impute',
+    model,
+    data,
+    missing: 'marginalize',
+    columns: parsed.text('columns'),
+    header: parsed.either('header', 'no-header'),
+    output: parsed.text('output'),
+    quiet: parsed.flag('quiet'),
+  };
+}
+
+function missingOf(parsed: Parsed): Missing {
+  return parsed.choice('missing', MISSING, 'error');
 }
 
 function sampleCommand(parsed: Parsed): SampleCommand {
@@ -314,6 +353,7 @@ function reportCommand(parsed: Parsed): ReportCommand {
     name: 'report',
     model,
     data,
+    missing: missingOf(parsed),
     columns: parsed.text('columns'),
     header: parsed.either('header', 'no-header'),
     weights: parsed.text('weights'),

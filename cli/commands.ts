@@ -4,6 +4,7 @@ import { type FitOptions, type GaussianMixture, GaussmixError } from 'gaussmix';
 import type {
   FitCommand,
   FittingCommand,
+  ImputeCommand,
   PredictCommand,
   ReportCommand,
   SampleCommand,
@@ -68,9 +69,8 @@ export async function readFitInput(
   const startFile = 'file' in command.init ? command.init.file : undefined;
   const start = 'file' in command.init ? await readStartFile(command.init.file) : command.init.method;
   const { columns, header, weights, groupBy } = command;
-  const table = await readTable(command.data, { columns, header, weights, groupBy }, (bytes) =>
-    progress.reading(command.data, bytes),
-  );
+  const selection = { columns, header, weights, groupBy, allowMissing: command.missing === 'marginalize' };
+  const table = await readTable(command.data, selection, (bytes) => progress.reading(command.data, bytes));
   progress.clear();
   for (const note of table.notes) progress.note(note);
   return { table, start, startFile };
@@ -96,6 +96,7 @@ export function commonOptions(
     regularization: command.regularization,
     prior: command.prior ? 'default' : undefined,
     seed: command.seed,
+    missing: command.missing,
   };
 }
 
@@ -155,13 +156,14 @@ export async function named<T>(
 /** The rows for a model: columns by its names, or by position. */
 export async function readFor(
   model: GaussianMixture,
-  command: PredictCommand | ScoreCommand | ReportCommand,
+  command: PredictCommand | ScoreCommand | ReportCommand | ImputeCommand,
 ): Promise<Table> {
   const progress = new ProgressLine(command);
   const { featureNames, nFeatures } = model;
   const { columns, header } = command;
   const weights = 'weights' in command ? command.weights : undefined;
-  const selection = { columns, header, weights, model: { featureNames, nFeatures } };
+  const allowMissing = command.missing === 'marginalize';
+  const selection = { columns, header, weights, allowMissing, model: { featureNames, nFeatures } };
   const table = await readTable(command.data, selection, (bytes) => progress.reading(command.data, bytes));
   progress.clear();
   for (const note of table.notes) progress.note(note);
@@ -179,6 +181,7 @@ export async function runPredict(command: PredictCommand): Promise<number> {
   await checkOutput(command, { 'MODEL.json': command.model, DATA: command.data });
   const model = await readModelFile(command.model);
   const table = await readFor(model, command);
+  const { missing } = command;
   const k = model.nComponents;
   const header = ['label', ...(command.proba ? Array.from({ length: k }, (_, i) => `p${i}`) : [])];
   await named(command.data, table, undefined, () =>
@@ -187,8 +190,8 @@ export async function runPredict(command: PredictCommand): Promise<number> {
       for (let start = 0; start < table.rows; start += BLOCK) {
         const count = Math.min(BLOCK, table.rows - start);
         const rows = rowsOf(table, start, count);
-        const labels = model.predict(rows);
-        const resp = command.proba ? model.predictProba(rows) : undefined;
+        const labels = model.predict(rows, { missing });
+        const resp = command.proba ? model.predictProba(rows, { missing }) : undefined;
         await writeLines(write, count, (i) =>
           resp ? `${labels[i]},${resp.row(i).join(',')}` : `${labels[i]}`,
         );
@@ -202,29 +205,49 @@ export async function runPredict(command: PredictCommand): Promise<number> {
 export async function runScore(command: ScoreCommand): Promise<number> {
   const model = await readModelFile(command.model);
   const table = await readFor(model, command);
+  const { missing } = command;
   const rows = rowsOf(table, 0, table.rows);
   await named(command.data, table, undefined, async () => {
     if (command.samples && !command.json) {
-      const values = model.scoreSamples(rows);
+      const values = model.scoreSamples(rows, { missing });
       return withOutput(undefined, async (write) => {
         await write('log_density\n');
         await writeLines(write, values.length, (i) => String(values[i]));
       });
     }
-    const logLikelihood = model.score(rows);
+    const logLikelihood = model.score(rows, { missing });
     const total = logLikelihood * table.rows;
-    const criteria = { bic: model.bic(rows), aic: model.aic(rows), icl: model.icl(rows) };
+    const { bic, aic, icl } = model.criteria(rows, { missing });
+    const criteria = { bic, aic, icl };
     if (command.json) {
-      const samples = command.samples ? { samples: Array.from(model.scoreSamples(rows)) } : {};
+      const samples = command.samples ? { samples: Array.from(model.scoreSamples(rows, { missing })) } : {};
       const object = { logLikelihood, total, nSamples: table.rows, ...criteria, ...samples };
       return writeStandardOutput(`${JSON.stringify(object)}\n`);
     }
-    const { bic, aic, icl } = criteria;
     return writeStandardOutput(
       `Log-likelihood ${formatNumber(logLikelihood, 6)} nats per row, ${formatNumber(total, 6)} in total ` +
         `(${table.rows} rows); BIC ${formatNumber(bic, 6)}, AIC ${formatNumber(aic, 6)}, ICL ${formatNumber(icl, 6)}\n`,
     );
   });
+  return 0;
+}
+
+/** Prints the rows, missing values replaced by what is expected of them. */
+export async function runImpute(command: ImputeCommand): Promise<number> {
+  await checkOutput(command, { 'MODEL.json': command.model, DATA: command.data });
+  const model = await readModelFile(command.model);
+  const table = await readFor(model, command);
+  const names = table.names ?? model.featureNames;
+  await named(command.data, table, undefined, () =>
+    withOutput(command.output, async (write) => {
+      if (names) await write(`${names.map(csvCell).join(',')}\n`);
+      for (let start = 0; start < table.rows; start += BLOCK) {
+        const count = Math.min(BLOCK, table.rows - start);
+        const completed = model.impute(rowsOf(table, start, count));
+        await writeLines(write, count, (i) => completed.row(i).join(','));
+      }
+    }),
+  );
   return 0;
 }
 

@@ -108,10 +108,11 @@ function fitJob(job: FitJob, tell: (progress: Step) => void): FitResult {
     },
   });
   const sizes = new Array<number>(model.nComponents).fill(0);
-  for (const label of model.predict(data)) sizes[label]++;
+  const { missing } = job.options;
+  for (const label of model.predict(data, { missing })) sizes[label]++;
   const totalWeight = job.weights ? job.weights.reduce((sum, weight) => sum + weight, 0) : job.rows;
   // A row of weight 2 counts as two rows, as in the fit.
-  const { bic, aic, icl } = model.criteria(data, { sampleWeight: job.weights });
+  const { bic, aic, icl } = model.criteria(data, { sampleWeight: job.weights, missing });
   return {
     model: model.toJSON(),
     criteria: { bic, aic, icl },

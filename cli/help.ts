@@ -1,7 +1,7 @@
 // The help texts.
 // Must not parse anything; every option named here is defined in arguments.ts.
 
-export const COMMAND_NAMES = ['fit', 'select', 'predict', 'score', 'sample', 'report'] as const;
+export const COMMAND_NAMES = ['fit', 'select', 'predict', 'score', 'impute', 'sample', 'report'] as const;
 export type CommandName = (typeof COMMAND_NAMES)[number];
 
 export const GENERAL_HELP: string = `Usage: gaussmix COMMAND ...
@@ -13,6 +13,7 @@ Commands:
   select DATA -k 1-9       fit mixtures of several sizes and covariance types, and take the best
   predict MODEL.json DATA  give each row the component it belongs to
   score MODEL.json DATA    log-likelihood of rows under a model
+  impute MODEL.json DATA   rows with their missing values filled in by what is expected of them
   sample MODEL.json -n N   draw random rows from a model
   report MODEL.json DATA   a model and its rows as an HTML file to look at, print and mail
   help COMMAND             all options of a command
@@ -55,7 +56,11 @@ const FITTING_HELP = `  --init START           kmeans (default), k-means++, rand
   --prior                a weak prior of means and covariances (Fraley and Raftery 2007) in place of
                          --regularization: no covariance becomes singular
   --seed S               seed of the random numbers, from 0 to 9007199254740991 (0)
+  --missing WHAT         missing cells (empty, NA, N/A, NaN, null, none, ?): error (default) refuses them;
+                         with marginalize each row counts with the values it has
   --columns COLUMNS      columns to use (all)`;
+
+const MISSING_HELP = `  --missing WHAT         missing cells: error (default), or marginalize: each row counts with the values it has`;
 
 const MESSAGES_HELP = `  -q, --quiet            no progress and no notes on standard error
   -h, --help             this text`;
@@ -76,7 +81,6 @@ ${HEADER_HELP}
   --group-by COLUMN      fit each group of rows on its own: those with the same value in this column,
                          text or number; it is no feature. Prints a line of JSON per group, see below
   --threads N            threads for --group-by (as many as there are cores)
-  --missing error        what to do with missing cells: refuse them (the only choice in this version)
   -o, --output FILE      save the model as JSON; not to DATA itself, but to the start of --init if wanted
   --json                 print the model with its criteria as one JSON object, not a summary
   -v, --verbose          print each iteration (with --group-by: each group) on standard error
@@ -152,6 +156,7 @@ Prints CSV with the header "label": the most probable component of each row, fro
   --proba                also the probability of each component: columns p0, p1, ...
   --columns COLUMNS      columns to use, in the model's order
 ${HEADER_HELP}
+${MISSING_HELP}
   -o, --output FILE      write to a file that is none of those read
 ${MESSAGES_HELP}
 
@@ -170,6 +175,7 @@ Prints the log-likelihood of the rows under the model, in nats, and the criteria
   --samples              print the log-density of each row instead, as CSV with the header "log_density"
   --columns COLUMNS      columns to use, in the model's order
 ${HEADER_HELP}
+${MISSING_HELP}
   --json                 print one JSON object: logLikelihood (mean per row), total, nSamples, bic, aic, icl
                          (with --samples also samples, the log-densities)
 ${MESSAGES_HELP}
@@ -181,6 +187,24 @@ ${DATA_HELP}
 
 Example:
   gaussmix score iris.json iris.csv
+`,
+  impute: `Usage: gaussmix impute MODEL.json DATA [options]
+
+Prints the rows as CSV, the columns of the model, with missing cells (empty, NA, N/A, NaN, null, none, ?) filled in by
+their means given the other values of the row. Values that are there keep every bit.
+
+  --columns COLUMNS      columns to use, in the model's order
+${HEADER_HELP}
+  -o, --output FILE      write to a file that is none of those read
+${MESSAGES_HELP}
+
+Without --columns the columns are chosen by the names in the model if the header of DATA has them all,
+otherwise all columns are used, by position.
+
+${DATA_HELP}
+
+Example:
+  gaussmix fit survey.csv -k 3 --missing marginalize -o model.json && gaussmix impute model.json survey.csv -o full.csv
 `,
   sample: `Usage: gaussmix sample MODEL.json -n N [options]
 
@@ -203,6 +227,7 @@ and prints. Every number in it is there in full precision, for programs: <data v
   -o, --output FILE      the file to write (required); none of those read; - is standard output
   --columns COLUMNS      columns to use, in the model's order
 ${HEADER_HELP}
+${MISSING_HELP}
   --weights COLUMN       column with a weight for each row, as given to fit: criteria, histograms and
                          counts of rows follow it
 ${MESSAGES_HELP}

@@ -5,7 +5,7 @@ import { isMainThread, workerData } from 'node:worker_threads';
 import { GaussmixError } from 'gaussmix';
 import { version } from '../package.json';
 import { parseCommand } from './arguments.ts';
-import { INTERRUPTED, runFit, runPredict, runSample, runScore } from './commands.ts';
+import { INTERRUPTED, runFit, runImpute, runPredict, runSample, runScore } from './commands.ts';
 import { Failure, oneLine, UsageError } from './failure.ts';
 import { runFitGroups } from './fit-groups.ts';
 import { type FitJob, runFitWorker } from './fit-worker.ts';
@@ -57,6 +57,8 @@ async function run(args: readonly string[]): Promise<number> {
       return runScore(command);
     case 'sample':
       return runSample(command);
+    case 'impute':
+      return runImpute(command);
     case 'report':
       return runReport(command);
     case 'select':

@@ -16,6 +16,7 @@ const DATA: OptionSpecs = {
   header: { type: 'boolean' },
   'no-header': { type: 'boolean' },
 };
+const MISSING: OptionSpecs = { missing: { type: 'string' } };
 
 const FITTING: OptionSpecs = {
   components: { type: 'string', short: 'k' },
@@ -28,6 +29,7 @@ const FITTING: OptionSpecs = {
   regularization: { type: 'string' },
   prior: { type: 'boolean' },
   seed: { type: 'string' },
+  ...MISSING,
   weights: { type: 'string' },
   json: { type: 'boolean' },
   verbose: { type: 'boolean', short: 'v' },
@@ -41,7 +43,6 @@ const OPTIONS: Readonly<Record<CommandName, OptionSpecs>> = {
     ...FITTING,
     'group-by': { type: 'string' },
     threads: { type: 'string' },
-    missing: { type: 'string' },
   },
   select: {
     ...COMMON,
@@ -52,10 +53,11 @@ const OPTIONS: Readonly<Record<CommandName, OptionSpecs>> = {
     report: { type: 'string' },
     threads: { type: 'string' },
   },
-  predict: { ...COMMON, ...OUTPUT, ...DATA, proba: { type: 'boolean' } },
-  score: { ...COMMON, ...DATA, samples: { type: 'boolean' }, json: { type: 'boolean' } },
+  predict: { ...COMMON, ...OUTPUT, ...DATA, ...MISSING, proba: { type: 'boolean' } },
+  score: { ...COMMON, ...DATA, ...MISSING, samples: { type: 'boolean' }, json: { type: 'boolean' } },
   sample: { ...COMMON, ...OUTPUT, number: { type: 'string', short: 'n' }, seed: { type: 'string' } },
-  report: { ...COMMON, ...OUTPUT, ...DATA, weights: { type: 'string' } },
+  impute: { ...COMMON, ...OUTPUT, ...DATA },
+  report: { ...COMMON, ...OUTPUT, ...DATA, ...MISSING, weights: { type: 'string' } },
 };
 
 /** The arguments of one command, and how their values are read. */

@@ -3,7 +3,7 @@
 import { Readable } from 'node:stream';
 import Papa from 'papaparse';
 import type { ByteSource } from './bytes.ts';
-import { cellKind, cellNumber } from './cells.ts';
+import { cellKind, cellNumber, MISSING_REMEDY } from './cells.ts';
 import {
   type Columns,
   columnLabel,
@@ -179,12 +179,18 @@ class RowReader {
     const features = this.#features;
     for (let i = 0; i < features.length; i++) {
       const value = cellNumber(row[features[i]]);
-      if (Number.isNaN(value)) throw this.#badCell(row, features[i], rows.slice(index));
+      if (Number.isNaN(value) && !this.#mayMiss(row[features[i]])) {
+        throw this.#badCell(row, features[i], rows.slice(index));
+      }
       this.#values.push(value);
     }
     if (this.#weight !== undefined) this.#weights.push(this.#weightOf(row, this.#weight));
     if (this.#group !== undefined) this.#groups.push(this.#groupOf(row, this.#group));
     this.#count++;
+  }
+
+  #mayMiss(cell: string): boolean {
+    return this.#selection.allowMissing === true && cellKind(cell) === 'missing';
   }
 
   /** The first row decides whether there is a header, and which columns are used. */
@@ -278,7 +284,9 @@ class RowReader {
         }
         const spelling =
           cell.trim() === '' ? 'the cell is empty' : `${quote(cell.trim())} is a missing value`;
-        return this.#failure(`${at}: ${spelling}; remove the rows with missing values, or fill them`);
+        return this.#failure(
+          `${at}: ${spelling}; ${column === this.#weight ? 'give every row a weight' : MISSING_REMEDY}`,
+        );
       }
       case 'infinite':
         return this.#failure(`${at}: ${quote(cell.trim())} is not finite`);

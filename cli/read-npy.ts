@@ -1,6 +1,7 @@
 // NumPy's .npy files: float64 and float32, little-endian, C order, versions 1 to 3.
 // Must not convert anything else: what it refuses, it refuses with the line of Python that helps.
 import type { ByteSource } from './bytes.ts';
+import { MISSING_REMEDY } from './cells.ts';
 import { columnLabel, resolveColumns, type Selection } from './columns.ts';
 import { Failure } from './failure.ts';
 import { GroupNumbers, type Groups, type Table } from './table.ts';
@@ -38,8 +39,9 @@ export async function readNpy(source: ByteSource, selection: Selection): Promise
     throw new Failure(`${source.name} has bytes after the end of its array: it must hold one array only`);
   }
   const { features, weight, group } = chosen;
-  const used = [...features, weight, group].filter((column) => column !== undefined);
-  checkValues(source, values, columns, used);
+  const others = [weight, group].filter((column) => column !== undefined);
+  checkValues(source, values, columns, features, selection.allowMissing ?? false);
+  checkValues(source, values, columns, others, false);
   if (weight !== undefined) checkWeights(source, values, columns, weight);
   const all = features.length === columns && features.every((column, i) => column === i);
   return {
@@ -142,14 +144,13 @@ function checkValues(
   values: Float64Array,
   columns: number,
   used: readonly number[],
+  allowMissing: boolean,
 ): void {
   for (let start = 0; start < values.length; start += columns) {
     for (const column of used) {
       const value = values[start + column];
-      if (Number.isFinite(value)) continue;
-      const what = Number.isNaN(value)
-        ? 'is nan: remove the rows with missing values, or fill them'
-        : 'is not finite';
+      if (Number.isFinite(value) || (allowMissing && Number.isNaN(value))) continue;
+      const what = Number.isNaN(value) ? `is nan: ${MISSING_REMEDY}` : 'is not finite';
       throw new Failure(`${source.name}: a[${start / columns}, ${column}] ${what}`);
     }
   }

@@ -4,6 +4,7 @@ import type { Criteria, GaussianMixture, ModelJSON } from 'gaussmix';
 import { paddedExtent } from '../charts/axis.ts';
 import type { FigureFeature } from '../charts/figure.ts';
 import { histogram } from '../charts/shapes.ts';
+import type { Missing } from './arguments.ts';
 import type { Table } from './table.ts';
 
 /** Features in the scatter-plot matrix; more would be too small to see. */
@@ -61,14 +62,16 @@ export interface ReportContent {
   readonly features: readonly FigureFeature[];
   /** The most probable component of each row drawn. */
   readonly drawn: Int32Array;
+  /** Rows that lack a feature shown, and are not drawn. */
+  readonly lacking: number;
 }
 
 /** Gathers the numbers. O(N (K D^2 + log N)) */
-export function gather(model: GaussianMixture, table: Table): ReportContent {
+export function gather(model: GaussianMixture, table: Table, missing: Missing): ReportContent {
   const { data, rows, columns, weights } = table;
   const all = { data, shape: [rows, columns] };
   const json = model.toJSON();
-  const labels = model.predict(all);
+  const labels = model.predict(all, { missing });
   const weightOf = (row: number): number => (weights ? weights[row] : 1);
   const sizes = new Array<number>(model.nComponents).fill(0);
   let totalWeight = 0;
@@ -78,7 +81,7 @@ export function gather(model: GaussianMixture, table: Table): ReportContent {
   }
   const explained = Array.from({ length: columns }, (_, feature) => varianceExplained(json, feature));
   const shown = chooseFeatures(explained);
-  const drawn = chooseRows(rows, weights, shown.length);
+  const drawn = chooseRows(table, shown);
   const names = namesOf(model, table);
   return {
     model: json,
@@ -86,12 +89,14 @@ export function gather(model: GaussianMixture, table: Table): ReportContent {
     names,
     rows,
     totalWeight,
-    criteria: model.criteria(all, { sampleWeight: weights }),
+    criteria: model.criteria(all, { sampleWeight: weights, missing }),
     sizes,
     explained,
-    uncertainty: model.nComponents === 1 ? undefined : uncertaintyOf(model, table, weightOf, totalWeight),
+    uncertainty:
+      model.nComponents === 1 ? undefined : uncertaintyOf(model, table, missing, weightOf, totalWeight),
     features: shown.map((index) => figureFeature(table, index, names[index], drawn)),
     drawn: drawn.map((row) => labels[row]),
+    lacking: countLacking(table, shown),
   };
 }
 
@@ -117,12 +122,14 @@ function chooseFeatures(explained: readonly number[]): number[] {
   return ranked.slice(0, MATRIX_FEATURES).sort((a, b) => a - b);
 }
 
-/** Which rows are drawn: all that count, or a random subset of them, each as likely as any other. */
-function chooseRows(rows: number, weights: Float64Array | undefined, features: number): Int32Array {
+/** Which rows are drawn: all that count and have the features shown, or a random subset of them, each as likely as any other. */
+function chooseRows({ data, rows, columns, weights }: Table, shown: readonly number[]): Int32Array {
+  const isThere = (row: number): boolean => shown.every((j) => !Number.isNaN(data[row * columns + j]));
   const counting = new Int32Array(rows);
   let count = 0;
-  for (let row = 0; row < rows; row++) if (!weights || weights[row] > 0) counting[count++] = row;
-  const plots = features < 3 ? 1 : features * (features - 1);
+  for (let row = 0; row < rows; row++)
+    if ((!weights || weights[row] > 0) && isThere(row)) counting[count++] = row;
+  const plots = shown.length < 3 ? 1 : shown.length * (shown.length - 1);
   const most = Math.min(count, MOST_DOTS, Math.floor(MOST_DOTS_TOGETHER / plots));
   const chosen = new Int32Array(most);
   const uniform = generator(DRAWN_SEED);
@@ -145,15 +152,23 @@ function generator(seed: number): () => number {
   };
 }
 
+function countLacking({ data, rows, columns }: Table, shown: readonly number[]): number {
+  let count = 0;
+  for (let row = 0; row < rows; row++) if (shown.some((j) => Number.isNaN(data[row * columns + j]))) count++;
+  return count;
+}
+
 function figureFeature(table: Table, index: number, label: string, drawn: Int32Array): FigureFeature {
   const { data, rows, columns, weights } = table;
-  const column = new Float64Array(rows);
-  for (let row = 0; row < rows; row++) column[row] = data[row * columns + index];
+  const all = new Float64Array(rows);
+  for (let row = 0; row < rows; row++) all[row] = data[row * columns + index];
+  const isThere = (_: number, row: number): boolean => !Number.isNaN(all[row]);
+  const column = all.filter(isThere);
   return {
     index,
     label,
-    values: Float64Array.from(drawn, (row) => column[row]),
-    bars: histogram(column, weights),
+    values: Float64Array.from(drawn, (row) => all[row]),
+    bars: histogram(column, weights?.filter(isThere)),
     extent: paddedExtent(column, 0.06),
   };
 }
@@ -161,10 +176,11 @@ function figureFeature(table: Table, index: number, label: string, drawn: Int32A
 function uncertaintyOf(
   model: GaussianMixture,
   { data, rows, columns }: Table,
+  missing: Missing,
   weightOf: (row: number) => number,
   totalWeight: number,
 ): NonNullable<ReportContent['uncertainty']> {
-  const values = model.uncertainty({ data, shape: [rows, columns] });
+  const values = model.uncertainty({ data, shape: [rows, columns] }, { missing });
   const counts = new Array<number>(BANDS.length - 1).fill(0);
   const most: number[] = [];
   let sum = 0;
@@ -186,7 +202,7 @@ function uncertaintyOf(
     bands: counts.map((count, i) => ({ from: BANDS[i], to: BANDS[i + 1], count })),
     most: most.map((row) => {
       const one = { data: data.subarray(row * columns, (row + 1) * columns), shape: [1, columns] };
-      const resp = model.predictProba(one).data;
+      const resp = model.predictProba(one, { missing }).data;
       const [component, second] = Array.from(resp.keys()).sort((a, b) => resp[b] - resp[a] || a - b);
       return {
         row,

@@ -331,7 +331,7 @@ function strongestTable(
 /* Pictures */
 
 function picture(content: ReportContent, weighted: boolean): string {
-  const { features, model, rows, drawn } = content;
+  const { features, model, rows, drawn, lacking } = content;
   const bars = `Bars: histogram of the rows${weighted ? ', by weight' : ''}; lines: density of each component, and dashed their sum.`;
   if (features.length === 1) return figure(mixtureFigure(content), bars);
   const ellipses =
@@ -341,7 +341,7 @@ function picture(content: ReportContent, weighted: boolean): string {
   const dots =
     drawn.length === rows
       ? `Every row is a dot ${colour}`
-      : `${grouped(drawn.length)} of ${grouped(rows)} rows, a random subset (seed ${DRAWN_SEED}), are dots, each ${colour}${weightless}. Histograms are of all rows`;
+      : `${grouped(drawn.length)} of ${grouped(rows)} rows${drawn.length + lacking === rows ? '' : `, a random subset (seed ${DRAWN_SEED}),`} are dots, each ${colour}${weightless}${lacking > 0 ? `; ${grouped(lacking)} lack a value shown here` : ''}. Histograms are of all ${lacking > 0 ? 'values there are' : 'rows'}`;
   const choice =
     model.nFeatures > MATRIX_FEATURES
       ? ` Shown are ${features.length} of ${model.nFeatures} features: those whose variance the components explain most${model.nComponents === 1 ? ' (with one component: the first)' : ''}.`

@@ -78,7 +78,7 @@ export async function runSelect(
   };
   await report(command, result, () =>
     reportPage({
-      content: gather(best.model, table),
+      content: gather(best.model, table, command.missing),
       dataName: command.data,
       weightsName: command.weights,
       selection: { command, result },

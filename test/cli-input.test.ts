@@ -294,10 +294,10 @@ describe('usage', () => {
     [['predict', modelFile, faithful, '--header', '--no-header'], /--header and --no-header contradict/],
     [['fit', faithful, '-k', '2', '--regularization', 'none'], /must be auto or a number >= 0/],
     [
-      ['fit', faithful, '-k', '2', '--missing', 'marginalize'],
-      /"marginalize" is not available in this version/,
+      ['fit', faithful, '-k', '2', '--missing', 'drop'],
+      /--missing is "drop", but must be one of error, marginalize/,
     ],
-    [['fit', faithful, '-k', '2', '--missing', 'drop'], /"drop": it can only be error/],
+    [['sample', modelFile, '-n', '5', '--missing', 'error'], /unknown option --missing/],
     [['fit', faithful, '-k', '2', '--group', 'g'], /unknown option --group /],
     [['fit', faithful, '-k', '2', '--json=yes'], /--json does not take a value/],
     [['fit', faithful, '-k', '2', '-o', '-'], /use --json/],
