@@ -18,6 +18,8 @@ export interface Shape {
   readonly everyPair?: true;
   /** Clusters lie apart: the nearest other centre is so many standard deviations away, on average over the centres. */
   readonly apart?: number;
+  /** So large a share of the cells is missing, at random; beside the same rows without. */
+  readonly missing?: number;
 }
 
 export interface Problem {
@@ -42,6 +44,7 @@ export const SHAPES: readonly Shape[] = [
   { form: 'full', n: 50_000, d: 16, k: 64, everyPair: true },
   { form: 'full', n: 50_000, d: 32, k: 16, everyPair: true, apart: 10 },
   { form: 'full', n: 50_000, d: 16, k: 64, everyPair: true, apart: 10 },
+  { form: 'full', n: 100_000, d: 10, k: 10, missing: 0.05 },
 ];
 
 /** Rows in random order. Unless they are to lie apart, clusters overlap and means start on rows of the data. */
@@ -49,6 +52,12 @@ export function problem(shape: Shape): Problem {
   if (shape.apart !== undefined) return separated(shape, shape.apart);
   const { X, init } = makeData(shape.n, shape.d, shape.k, 1);
   return { data: X, start: init };
+}
+
+/** A copy of rows in which a share of the values is NaN, at random, but none of a row's first. */
+export function withHoles(data: Float64Array, d: number, share: number): Float64Array {
+  const random = new Random(1, 1);
+  return data.map((value, i) => (random.uniform() < share && i % d > 0 ? Number.NaN : value));
 }
 
 /** Clusters of standard deviation 1 whose centres are normally distributed; means start half a deviation away from them. */

@@ -1,7 +1,7 @@
 // Time per EM iteration: this library against a pure-JavaScript EM and the rivals of bench/compare, one thread, in
 // interleaved rounds. Results are checked equal first. Must not claim anything: it prints a table and writes JSON.
 //
-//   npm run bench -- [--quick] [FORM | N,D,K]...
+//   npm run bench -- [--quick] [FORM | N,D,K | missing]...
 //
 // A full run writes bench/results.json; one that is quick or of some shapes only build/bench/results.json.
 import { execFileSync } from 'node:child_process';
@@ -9,6 +9,7 @@ import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { MixtureEstimator, WholeData } from '../src/estimator.ts';
 import { BLOCK, withKernel } from '../src/kernel.ts';
+import { dataSource } from '../src/missing.ts';
 import { projectCovariances } from '../src/parameters.ts';
 import {
   type Asking,
@@ -19,10 +20,9 @@ import {
   type RowRequest,
   runOn,
 } from '../src/passes.ts';
-import { toRowSource } from '../src/row-source.ts';
 import { measureCeiling } from './ceiling.ts';
 import { type Contender, checkEqual, quantile, REGULARIZATION, timed } from './contender.ts';
-import { flops, type Problem, problem, SHAPES, type Shape } from './data.ts';
+import { flops, type Problem, problem, SHAPES, type Shape, withHoles } from './data.ts';
 import * as rivals from './rivals.ts';
 import { type Figure, firstFit, onWorkers, smallFits } from './whole-fits.ts';
 
@@ -32,7 +32,7 @@ const ROUNDS = quick ? 2 : 5;
 const ROUND_MS = quick ? 60 : 300;
 
 interface Row {
-  readonly shape: Pick<Shape, 'form' | 'n' | 'd' | 'k' | 'apart'>;
+  readonly shape: Pick<Shape, 'form' | 'n' | 'd' | 'k' | 'apart' | 'missing'>;
   readonly contender: string;
   readonly medianMs: number;
   readonly minimumMs: number;
@@ -85,17 +85,21 @@ function accumulateEveryPair(
   return stack.finish();
 }
 
-/** Runs `work` with one of our estimators at the problem's start; on request its passes are over every pair. */
+/** Runs `work` with one of our estimators at the problem's start, under a name that says what is different of it. */
 function withGaussmix<T>(
   shape: Shape,
   { data, start }: Problem,
-  everyPair: boolean,
+  name: 'gaussmix' | 'every pair' | 'no missing values',
   work: (contender: Contender) => T,
 ): T {
-  const { n, d, k, form } = shape;
+  const { n, d, k, form, missing } = shape;
+  const everyPair = name === 'every pair';
+  const mayMiss = missing !== undefined && name === 'gaussmix';
   return withKernel(Number.MAX_SAFE_INTEGER, (kernel) => {
-    const rows = new ResidentRows(kernel, toRowSource({ data, shape: [n, d] }));
-    const whole = runOn(rows, WholeData.of(kernel, n, d, form, REGULARIZATION, String));
+    const values = mayMiss ? withHoles(data, d, missing) : data;
+    const source = dataSource({ data: values, shape: [n, d] }, mayMiss ? 'marginalize' : 'error');
+    const rows = new ResidentRows(kernel, source);
+    const whole = runOn(rows, WholeData.of(kernel, n, d, form, REGULARIZATION, String, false, mayMiss));
     const estimator = new MixtureEstimator(kernel, whole, form, k);
     const { weights, means, covs } = start();
     const covariances = projectCovariances(form, covs, weights, d);
@@ -114,11 +118,13 @@ function withGaussmix<T>(
       drive(estimator.maximization());
       return logLikelihood;
     };
-    const name = everyPair ? 'every pair' : 'gaussmix';
     return work({
       name,
       round: timed(name, iterate),
-      likelihoods: (count) => Array.from({ length: count }, iterate),
+      // Of other values: test/missing.test.ts has the check.
+      ...(missing === undefined && {
+        likelihoods: (count: number) => Array.from({ length: count }, iterate),
+      }),
       tolerance: 1e-13,
     });
   });
@@ -127,10 +133,13 @@ function withGaussmix<T>(
 /** Everyone who takes part at this shape, this library first. */
 function withContenders<T>(shape: Shape, work: (contenders: readonly Contender[]) => T): T {
   const of = problem(shape);
-  return withGaussmix(shape, of, false, (ours) => {
+  return withGaussmix(shape, of, 'gaussmix', (ours) => {
     const contenders = [ours];
     if (shape.everyPair) {
-      return withGaussmix(shape, of, true, (dense) => work([ours, dense]));
+      return withGaussmix(shape, of, 'every pair', (dense) => work([ours, dense]));
+    }
+    if (shape.missing) {
+      return withGaussmix(shape, of, 'no missing values', (complete) => work([ours, complete]));
     }
     if (shape.form === 'full') contenders.push(rivals.pureJavaScript(shape, of));
     if (shape.npm && rivals.INSTALLED.npm) {
@@ -153,11 +162,11 @@ function measure(shape: Shape): Row[] {
       });
     }
     for (const times of samples) times.sort((a, b) => a - b);
-    const { form, n, d, k, apart } = shape;
+    const { form, n, d, k, apart, missing } = shape;
     return contenders.map(({ name }, i) => {
       const medianMs = quantile(samples[i], 0.5);
       return {
-        shape: { form, n, d, k, ...(apart && { apart }) },
+        shape: { form, n, d, k, ...(apart && { apart }), ...(missing && { missing }) },
         contender: name,
         medianMs,
         minimumMs: samples[i][0],
@@ -174,7 +183,8 @@ function measure(shape: Shape): Row[] {
 function tableRow([ours, ...others]: readonly Row[], fullMs?: number): string {
   const { gigaflops, ceilingGigaflops } = ours;
   const share = (100 * gigaflops) / ceilingGigaflops;
-  const { form, n, d, k, apart } = ours.shape;
+  const { form, n, d, k, apart, missing } = ours.shape;
+  const what = apart ? ` ${apart} sd` : missing ? ` ${100 * missing} % out` : '';
   const ratios = others.map(
     ({ ratio, contender, medianMs, spreadMs }) =>
       `${ratio.toFixed(1)}x ${contender} (${medianMs.toFixed(1)} +- ${spreadMs.toFixed(1)})`,
@@ -182,7 +192,7 @@ function tableRow([ours, ...others]: readonly Row[], fullMs?: number): string {
   if (form !== 'full' && fullMs) ratios.push(`${(fullMs / ours.medianMs).toFixed(1)}x our full`);
   return [
     form.padEnd(9),
-    `(${n}, ${d}, ${k})${apart ? ` ${apart} sd` : ''}`.padEnd(20),
+    `(${n}, ${d}, ${k})${what}`.padEnd(20),
     `${ours.medianMs.toFixed(2).padStart(8)} +- ${ours.spreadMs.toFixed(2).padEnd(6)}`,
     `(${ours.minimumMs.toFixed(2)})`.padEnd(9),
     `${gigaflops.toFixed(1).padStart(5)} GFLOP/s ${share.toFixed(0).padStart(3)} % of ${ceilingGigaflops.toFixed(1)} `,
@@ -193,12 +203,13 @@ function tableRow([ours, ...others]: readonly Row[], fullMs?: number): string {
 }
 
 const shapes = SHAPES.filter(
-  ({ form, n, d, k }) => wanted.length === 0 || wanted.includes(form) || wanted.includes(`${n},${d},${k}`),
+  ({ form, n, d, k, missing }) =>
+    wanted.length === 0 || wanted.includes(missing ? 'missing' : form) || wanted.includes(`${n},${d},${k}`),
 );
 if (shapes.length === 0) throw new Error(`no shape is ${wanted.join(' or ')}`);
 if (!rivals.INSTALLED.npm || !rivals.INSTALLED.scikit) {
-  const missing = [rivals.INSTALLED.npm ? '' : 'npm packages', rivals.INSTALLED.scikit ? '' : 'scikit-learn'];
-  console.log(`without ${missing.filter(Boolean).join(' and ')}: sh bench/compare/setup.sh installs them`);
+  const absent = [rivals.INSTALLED.npm ? '' : 'npm packages', rivals.INSTALLED.scikit ? '' : 'scikit-learn'];
+  console.log(`without ${absent.filter(Boolean).join(' and ')}: sh bench/compare/setup.sh installs them`);
 }
 console.log(
   'ms per EM iteration, one thread, f64: median +- half the interquartile range (minimum), share of the',
@@ -210,7 +221,7 @@ for (const shape of shapes) {
   const rows = measure(shape);
   all.push(...rows);
   const size = `${shape.n},${shape.d},${shape.k}`;
-  if (shape.form === 'full') fullMs.set(size, rows[0].medianMs);
+  if (shape.form === 'full' && !shape.missing) fullMs.set(size, rows[0].medianMs);
   console.log(tableRow(rows, fullMs.get(size)));
 }
 let fits: readonly Figure[] = [];

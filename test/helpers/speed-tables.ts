@@ -8,6 +8,7 @@ interface Row {
     readonly d: number;
     readonly k: number;
     readonly apart?: number;
+    readonly missing?: number;
   };
   readonly contender: string;
   readonly medianMs: number;
@@ -46,10 +47,10 @@ function rival({ medianMs, ratio }: Row): string {
   return `${milliseconds(medianMs, 0)} (${times(ratio)})`;
 }
 
-/** Rows of one shape together, ours first. */
+/** Rows of one shape together, ours first; those with missing values have no table. */
 function shapes(results: Results): Row[][] {
   const groups = new Map<string, Row[]>();
-  for (const row of results.rows) {
+  for (const row of results.rows.filter(({ shape }) => !shape.missing)) {
     const key = JSON.stringify(row.shape);
     groups.set(key, [...(groups.get(key) ?? []), row]);
   }
