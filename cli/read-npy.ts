@@ -1,17 +1,18 @@
 // NumPy's .npy files: float64 and float32, little-endian, C order, versions 1 to 3.
 // Must not convert anything else: what it refuses, it refuses with the line of Python that helps.
 import type { ByteSource } from './bytes.ts';
-import { columnLabel, resolveColumns, type Selection } from './columns.ts';
+import { type Columns, columnLabel, resolveColumns, type Selection } from './columns.ts';
 import { Failure } from './failure.ts';
-import { GroupNumbers, type Groups, type Table } from './table.ts';
+import { chunkRows, type RowChunk, type RowStream } from './rows.ts';
+import { GroupNumbers } from './table.ts';
 
 /** The first bytes of every .npy file. */
 export const NPY_MAGIC: readonly number[] = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
 
 /** A header longer than this is no header. */
 const LONGEST_HEADER = 1 << 20;
-/** Floats converted at once. */
-const FLOATS = 1 << 18;
+/** A row of more columns would not fit into memory, nor into a model. */
+const MOST_COLUMNS = 1 << 24;
 
 interface Header {
   readonly bytesPerValue: 4 | 8;
@@ -20,38 +21,115 @@ interface Header {
 }
 
 /**
- * Reads an array of one dimension (one feature) or two (rows x columns).
- * @throws Failure for other types, orders and shapes, and for files that are too short or too long
+ * Opens an array of one dimension (one feature) or two (rows x columns): reads its header.
+ * @throws Failure for other types, orders and shapes, and, here or from the chunks, for files that are too short or too
+ * long, and for values that are missing or infinite
  */
-export async function readNpy(source: ByteSource, selection: Selection): Promise<Table> {
+export async function openNpy(source: ByteSource, selection: Selection): Promise<RowStream> {
   if (selection.header) throw new Failure(`${source.name} is a .npy file, which has no --header line`);
   const { header, dataStart } = await readHeader(source);
-  const { rows, columns, bytesPerValue } = header;
-  const bytes = rows * columns * bytesPerValue;
+  const bytes = header.rows * header.columns * header.bytesPerValue;
   const found = source.size === undefined ? undefined : source.size - dataStart;
   if (found !== undefined && found < bytes) throw truncated(source, bytes, found);
-  const chosen = resolveColumns(selection, source.name, columns);
-  const values = allocate(source, rows * columns);
-  const filled = bytesPerValue === 8 ? await readDoubles(source, values) : await readFloats(source, values);
-  if (filled < bytes) throw truncated(source, bytes, filled);
-  if ((await source.peek(1)).length > 0) {
-    throw new Failure(`${source.name} has bytes after the end of its array: it must hold one array only`);
+  return new ArrayReader(source, header, selection);
+}
+
+class ArrayReader implements RowStream {
+  readonly names = undefined;
+  readonly notes: readonly string[] = [];
+  readonly rows: number;
+  readonly columns: number;
+  readonly labels: readonly string[];
+  readonly #source: ByteSource;
+  readonly #header: Header;
+  readonly #allowMissing: boolean;
+  readonly #chosen: Columns;
+  readonly #groups: GroupNumbers = new GroupNumbers();
+
+  constructor(source: ByteSource, header: Header, selection: Selection) {
+    this.#source = source;
+    this.#header = header;
+    this.#allowMissing = selection.allowMissing ?? false;
+    this.#chosen = resolveColumns(selection, source.name, header.columns);
+    this.rows = header.rows;
+    this.columns = this.#chosen.features.length;
+    this.labels = this.#chosen.features.map((column) => columnLabel(column, undefined));
   }
-  const { features, weight, group } = chosen;
-  const used = [...features, weight, group].filter((column) => column !== undefined);
-  checkValues(source, values, columns, used);
-  if (weight !== undefined) checkWeights(source, values, columns, weight);
-  const all = features.length === columns && features.every((column, i) => column === i);
-  return {
-    data: all ? values : gather(values, rows, columns, features),
-    rows,
-    columns: features.length,
-    names: undefined,
-    labels: features.map((column) => columnLabel(column, undefined)),
-    weights: weight === undefined ? undefined : gather(values, rows, columns, [weight]),
-    groups: group === undefined ? undefined : groupRows(values, columns, group),
-    notes: [],
-  };
+
+  groupNames(): readonly string[] {
+    return this.#groups.names();
+  }
+
+  async *chunks(): AsyncGenerator<RowChunk> {
+    const { rows, columns, bytesPerValue } = this.#header;
+    const most = Math.min(rows, chunkRows(columns));
+    // Little-endian bytes straight into place; every platform Node runs on is little-endian.
+    const values = new Float64Array(most * columns);
+    const stored = bytesPerValue === 8 ? values : new Float32Array(values.length);
+    const { features } = this.#chosen;
+    const all = features.length === columns && features.every((column, i) => column === i);
+    for (let row = 0; row < rows; row += most) {
+      const count = Math.min(most, rows - row);
+      const length = count * columns;
+      const wanted = length * bytesPerValue;
+      const filled = await this.#source.readInto(new Uint8Array(stored.buffer, 0, wanted));
+      if (filled < wanted) {
+        throw truncated(this.#source, rows * columns * bytesPerValue, row * columns * bytesPerValue + filled);
+      }
+      const part = values.subarray(0, length);
+      if (stored !== values) part.set(stored.subarray(0, length));
+      this.#check(part, row);
+      yield {
+        data: all ? part : gather(part, columns, features),
+        rows: count,
+        ...this.#others(part),
+      };
+    }
+    if ((await this.#source.peek(1)).length > 0) {
+      throw new Failure(
+        `${this.#source.name} has bytes after the end of its array: it must hold one array only`,
+      );
+    }
+  }
+
+  /** @throws Failure for the first value in use that is missing or infinite, as NumPy would index it */
+  #check(values: Float64Array, firstRow: number): void {
+    const { columns } = this.#header;
+    const { features, weight, group } = this.#chosen;
+    const others = [weight, group].filter((column) => column !== undefined);
+    for (let start = 0, row = firstRow; start < values.length; start += columns, row++) {
+      for (let i = 0; i < features.length; i++) {
+        const value = values[start + features[i]];
+        if (value - value !== 0 && !(this.#allowMissing && Number.isNaN(value))) {
+          throw this.#badValue(value, row, features[i]);
+        }
+      }
+      for (const column of others) {
+        const value = values[start + column];
+        if (!Number.isFinite(value)) throw this.#badValue(value, row, column);
+        if (column === weight && value < 0) {
+          throw new Failure(`${this.#source.name}: a[${row}, ${column}]: the weight ${value} is negative`);
+        }
+      }
+    }
+  }
+
+  #badValue(value: number, row: number, column: number): Failure {
+    const what = Number.isNaN(value)
+      ? 'is nan: remove the rows with missing values, or fill them'
+      : 'is not finite';
+    return new Failure(`${this.#source.name}: a[${row}, ${column}] ${what}`);
+  }
+
+  #others(values: Float64Array): Pick<RowChunk, 'weights' | 'groups'> {
+    const { weight, group } = this.#chosen;
+    const { columns } = this.#header;
+    const groups = group === undefined ? undefined : gather(values, columns, [group]);
+    return {
+      weights: weight === undefined ? undefined : gather(values, columns, [weight]),
+      groups: groups && Int32Array.from(groups, (value) => this.#groups.numberOf(value)),
+    };
+  }
 }
 
 async function readHeader(source: ByteSource): Promise<{ header: Header; dataStart: number }> {
@@ -105,84 +183,25 @@ function parseHeader(name: string, text: string): Header {
       `${name} is in Fortran order; save it in C order: np.save(file, np.ascontiguousarray(a))`,
     );
   }
-  if (rows === 0 || columns === 0)
+  if (rows === 0 || columns === 0) {
     throw new Failure(`${name} has ${rows} rows and ${columns} columns: no data`);
+  }
+  if (columns > MOST_COLUMNS || rows * columns > Number.MAX_SAFE_INTEGER / 8) {
+    throw new Failure(
+      `${name} says that it has ${rows} rows of ${columns} columns: its .npy header is damaged`,
+    );
+  }
   return { bytesPerValue: type === '<f8' ? 8 : 4, rows, columns };
 }
 
-function allocate(source: ByteSource, length: number): Float64Array {
-  try {
-    return new Float64Array(length);
-  } catch {
-    throw new Failure(`${source.name} says that it holds ${length} values: more than fits into memory`);
-  }
-}
-
-/** Little-endian bytes straight into place; every platform Node runs on is little-endian. */
-async function readDoubles(source: ByteSource, values: Float64Array): Promise<number> {
-  return source.readInto(new Uint8Array(values.buffer));
-}
-
-async function readFloats(source: ByteSource, values: Float64Array): Promise<number> {
-  const floats = new Float32Array(Math.min(FLOATS, values.length));
-  let bytes = 0;
-  for (let at = 0; at < values.length; at += floats.length) {
-    const part = floats.subarray(0, Math.min(floats.length, values.length - at));
-    const filled = await source.readInto(new Uint8Array(part.buffer, 0, part.byteLength));
-    bytes += filled;
-    if (filled < part.byteLength) break;
-    values.set(part, at);
-  }
-  return bytes;
-}
-
-/** @throws Failure for the first value in use that is missing or infinite, as NumPy would index it */
-function checkValues(
-  source: ByteSource,
-  values: Float64Array,
-  columns: number,
-  used: readonly number[],
-): void {
-  for (let start = 0; start < values.length; start += columns) {
-    for (const column of used) {
-      const value = values[start + column];
-      if (Number.isFinite(value)) continue;
-      const what = Number.isNaN(value)
-        ? 'is nan: remove the rows with missing values, or fill them'
-        : 'is not finite';
-      throw new Failure(`${source.name}: a[${start / columns}, ${column}] ${what}`);
-    }
-  }
-}
-
-/** @throws Failure for the first weight that is negative */
-function checkWeights(source: ByteSource, values: Float64Array, columns: number, weight: number): void {
-  for (let start = 0; start < values.length; start += columns) {
-    const value = values[start + weight];
-    if (value < 0) {
-      throw new Failure(`${source.name}: a[${start / columns}, ${weight}]: the weight ${value} is negative`);
-    }
-  }
-}
-
-function gather(
-  values: Float64Array,
-  rows: number,
-  columns: number,
-  chosen: readonly number[],
-): Float64Array {
-  const result = new Float64Array(rows * chosen.length);
+/** Some columns of rows. */
+function gather(values: Float64Array, columns: number, chosen: readonly number[]): Float64Array {
+  const result = new Float64Array((values.length / columns) * chosen.length);
   let at = 0;
-  for (let row = 0; row < rows; row++) {
-    for (const column of chosen) result[at++] = values[row * columns + column];
+  for (let start = 0; start < values.length; start += columns) {
+    for (let i = 0; i < chosen.length; i++) result[at++] = values[start + chosen[i]];
   }
   return result;
-}
-
-function groupRows(values: Float64Array, columns: number, column: number): Groups {
-  const groups = new GroupNumbers();
-  for (let at = column; at < values.length; at += columns) groups.push(values[at]);
-  return groups.take();
 }
 
 function truncated(source: ByteSource, expected: number, found: number): Failure {
