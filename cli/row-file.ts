@@ -6,6 +6,7 @@ import type { Selection } from './columns.ts';
 import { Failure } from './failure.ts';
 import { openCsv } from './read-csv.ts';
 import { NPY_MAGIC, openNpy } from './read-npy.ts';
+import { openParquet } from './read-parquet.ts';
 import type { RowChunk, RowStream } from './rows.ts';
 
 export type { RowChunk } from './rows.ts';
@@ -66,11 +67,24 @@ interface Opened {
 async function open(path: string, selection: Selection, onBytes: OnBytes | undefined): Promise<Opened> {
   const source = await openBytes(path, onBytes);
   try {
+    if (await isParquet(source)) {
+      if (path === '-') {
+        throw new Failure(
+          `${source.name} is a Parquet file, whose index is at its end: give the file itself, not a pipe`,
+        );
+      }
+      await source.close();
+      return await openParquet(path, selection, onBytes);
+    }
     return { stream: await openStream(source, path, selection), close: () => source.close() };
   } catch (error) {
     await source.close();
     throw error;
   }
+}
+
+async function isParquet(source: ByteSource): Promise<boolean> {
+  return Buffer.from(await source.peek(4)).toString('latin1') === 'PAR1';
 }
 
 async function openStream(source: ByteSource, path: string, selection: Selection): Promise<RowStream> {
