@@ -4,6 +4,7 @@
 import { type ByteSource, type OnBytes, openBytes } from './bytes.ts';
 import type { Selection } from './columns.ts';
 import { Failure } from './failure.ts';
+import { ARROW_MAGIC, isArrowStream, openArrow } from './read-arrow.ts';
 import { openCsv } from './read-csv.ts';
 import { NPY_MAGIC, openNpy } from './read-npy.ts';
 import { openParquet } from './read-parquet.ts';
@@ -91,6 +92,7 @@ async function openStream(source: ByteSource, path: string, selection: Selection
   const start = await source.peek(8);
   if (NPY_MAGIC.every((byte, i) => start[i] === byte)) return openNpy(source, selection);
   const text = Buffer.from(start).toString('latin1');
+  if (text.startsWith(ARROW_MAGIC) || isArrowStream(start)) return openArrow(source, selection);
   const other = OTHER_FORMATS.find(({ magic }) => text.startsWith(magic));
   if (other) throw new Failure(`${source.name} ${other.says}`);
   const [extension] = BINARY_EXTENSIONS.exec(path) ?? [];
