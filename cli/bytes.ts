@@ -1,7 +1,7 @@
 // The bytes of a file or of standard input, with a look ahead.
 // Must not know any format.
 import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { Failure, systemFailure } from './failure.ts';
 
 const BLOCK_BYTES = 1 << 20;
@@ -94,4 +94,24 @@ export async function openBytes(path: string, onBytes?: OnBytes): Promise<ByteSo
     throw systemFailure(`cannot read ${path}`, error);
   }
   return new ByteSource(path, createReadStream(path, { highWaterMark: BLOCK_BYTES }), size, onBytes);
+}
+
+/**
+ * The last bytes of a file, all of them where there are fewer.
+ * @throws Failure when it cannot be read
+ */
+export async function readEnd(path: string, count: number): Promise<Uint8Array> {
+  try {
+    const handle = await open(path);
+    try {
+      const { size } = await handle.stat();
+      const bytes = new Uint8Array(Math.min(count, size));
+      const { bytesRead } = await handle.read(bytes, 0, bytes.length, size - bytes.length);
+      return bytes.subarray(0, bytesRead);
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    throw systemFailure(`cannot read ${path}`, error);
+  }
 }

@@ -135,7 +135,7 @@ class ColumnRows implements RowStream {
           await batch.numbers(features[i], rows, data, i, features.length);
         }
         const chunk = data.subarray(0, rows * features.length);
-        this.#check(chunk, features, read, this.#allowMissing);
+        this.#check(chunk, features, read);
         if (weights && weight !== undefined) {
           await batch.numbers(weight, rows, weights, 0, 1);
           this.#checkWeights(weights.subarray(0, rows), weight, read);
@@ -151,7 +151,7 @@ class ColumnRows implements RowStream {
   }
 
   /** @throws Failure for the first value, row by row, that is missing, infinite or no exact double */
-  #check(values: Float64Array, columns: readonly number[], firstRow: number, allowMissing: boolean): void {
+  #check(values: Float64Array, columns: readonly number[], firstRow: number): void {
     const limits = columns.map((column) =>
       this.#file.columns[column].isInteger ? Number.MAX_SAFE_INTEGER : Number.MAX_VALUE,
     );
@@ -159,18 +159,21 @@ class ColumnRows implements RowStream {
       for (let i = 0; i < columns.length; i++) {
         const value = values[start + i];
         if (Math.abs(value) <= limits[i]) continue;
-        if (allowMissing && Number.isNaN(value)) continue;
+        if (this.#allowMissing && Number.isNaN(value)) continue;
         throw this.#failure(row, columns[i], describeBad(value));
       }
     }
   }
 
   #checkWeights(weights: Float64Array, column: number, firstRow: number): void {
-    this.#check(weights, [column], firstRow, false);
-    const negative = weights.findIndex((value) => value < 0);
-    if (negative >= 0) {
-      throw this.#failure(firstRow + negative, column, `the weight ${weights[negative]} is negative`);
-    }
+    const at = weights.findIndex((value) => !(value >= 0 && value <= Number.MAX_VALUE));
+    if (at < 0) return;
+    const value = weights[at];
+    throw this.#failure(
+      firstRow + at,
+      column,
+      value < 0 ? `the weight ${value} is negative` : describeBad(value),
+    );
   }
 
   #groupsOf(keys: readonly (string | number | undefined)[], column: number, firstRow: number): Int32Array {

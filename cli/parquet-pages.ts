@@ -38,6 +38,9 @@ const [DATA_PAGE, DICTIONARY_PAGE, DATA_PAGE_V2] = [0, 2, 3];
 /** Bytes that are read ahead, and that a page's header may have. */
 const AHEAD = 1 << 17;
 
+/** Values of a page: a few bytes may stand for any number of equal ones. */
+const MOST_VALUES = 1 << 24;
+
 /** The values of a page: numbers, with NaN for null; or texts, with undefined for null. */
 type Values = Float64Array | readonly (string | undefined)[];
 
@@ -184,13 +187,18 @@ export class ColumnReader {
   #countOf(details: ThriftStruct): number {
     const count = countField(details, 1, 'the number of values of a page');
     if (count > this.#rowsLeft) throw new Damage('a column has more values than it has rows');
+    if (count > MOST_VALUES) {
+      throw new Unsupported(
+        `has a page of ${count} values; save it with row groups of at most ${MOST_VALUES} rows`,
+      );
+    }
     return count;
   }
 
   /** Puts nulls where the levels are 0. */
   #spread(levels: Int32Array, decode: (present: number) => Values): Values {
     let present = 0;
-    for (const level of levels) present += level;
+    for (let i = 0; i < levels.length; i++) present += levels[i];
     const values = decode(present);
     // What most pages are.
     if (present === levels.length) return values;
@@ -230,8 +238,8 @@ export class ColumnReader {
     if (count === 0) return dictionary.slice(0, 0);
     if (bytes.length === 0) throw new Damage('a page is cut off');
     const places = decodeRuns(bytes.subarray(1), bytes[0], count);
-    for (const place of places) {
-      if (place < 0 || place >= dictionary.length) throw new Damage('a page points beyond its dictionary');
+    for (let i = 0; i < count; i++) {
+      if (places[i] >= dictionary.length) throw new Damage('a page points beyond its dictionary');
     }
     if (dictionary instanceof Float64Array) {
       const numbers = new Float64Array(count);

@@ -4,7 +4,7 @@
 // Source: Columnar.rst ("Serialization and Interprocess Communication") of apache/arrow.
 import { type Dictionaries, RecordBatch, type Values } from './arrow-batch.ts';
 import { type ArrowField, kindOf, parseSchema } from './arrow-schema.ts';
-import type { ByteSource } from './bytes.ts';
+import { type ByteSource, readEnd } from './bytes.ts';
 import { type ColumnBatch, type ColumnFile, columnRows, fileFailure } from './column-rows.ts';
 import type { Selection } from './columns.ts';
 import { Damage, Unsupported } from './damage.ts';
@@ -15,6 +15,8 @@ import type { RowStream } from './rows.ts';
 export const ARROW_MAGIC = 'ARROW1';
 /** With what brings it to a multiple of eight bytes. */
 const MAGIC_BYTES = 8;
+/** After the footer of a file: its length and the magic. */
+const FOOTER_TRAILER = 10;
 /** What a message begins with, but in files of before 2019. */
 const CONTINUATION = 0xffffffff;
 /** More than this is no metadata. */
@@ -43,19 +45,43 @@ export function isArrowStream(start: Uint8Array): boolean {
 
 /**
  * Opens an Arrow file or stream: reads its schema.
+ * @param path of the source, for the end of a file; undefined for a pipe
  * @throws Failure for a file that is damaged, and for columns as {@link columnRows}
  */
-export async function openArrow(source: ByteSource, selection: Selection): Promise<RowStream> {
+export async function openArrow(source: ByteSource, selection: Selection, path?: string): Promise<RowStream> {
   try {
     const isFile = Buffer.from(await source.peek(6)).toString('latin1') === ARROW_MAGIC;
     if (isFile) await source.readInto(new Uint8Array(MAGIC_BYTES));
-    const message = await readMessage(source);
-    if (message?.kind !== SCHEMA) throw new Damage('it does not begin with a schema');
-    await readBody(source, message.bodyLength);
-    return columnRows(new ArrowSource(source, isFile, parseSchema(message.header)), selection);
+    const first = await readMessage(source);
+    if (first?.kind === SCHEMA) {
+      await readBody(source, first.bodyLength);
+      return columnRows(new ArrowSource(source, isFile, parseSchema(first.header)), selection);
+    }
+    if (!isFile) throw new Damage('it does not begin with a schema');
+    // As Arrow's JavaScript writes files.
+    if (path === undefined) {
+      throw new Unsupported('has its schema at its end only: give the file itself, not a pipe');
+    }
+    return columnRows(
+      new ArrowSource(source, isFile, parseSchema(await footerSchema(path)), first),
+      selection,
+    );
   } catch (error) {
     throw fileFailure(source.name, error);
   }
+}
+
+/** The schema in the footer of a file. */
+async function footerSchema(path: string): Promise<FlatTable> {
+  const trailer = await readEnd(path, FOOTER_TRAILER);
+  const isWhole = Buffer.from(trailer.subarray(4)).toString('latin1') === ARROW_MAGIC;
+  if (!isWhole) throw new Damage('it is cut off');
+  const length = new DataView(trailer.buffer).getUint32(0, true);
+  if (length > LONGEST_METADATA) throw new Damage('its footer is damaged');
+  const footer = await readEnd(path, length + FOOTER_TRAILER);
+  const schema = FlatTable.root(footer).table(1);
+  if (schema === undefined) throw new Damage('it has no schema');
+  return schema;
 }
 
 class ArrowSource implements ColumnFile {
@@ -66,12 +92,15 @@ class ArrowSource implements ColumnFile {
   readonly #source: ByteSource;
   readonly #isFile: boolean;
   readonly #fields: readonly ArrowField[];
+  /** A message that was read already, up to its body. */
+  #first: Message | undefined;
 
-  constructor(source: ByteSource, isFile: boolean, fields: readonly ArrowField[]) {
+  constructor(source: ByteSource, isFile: boolean, fields: readonly ArrowField[], first?: Message) {
     this.name = source.name;
     this.#source = source;
     this.#isFile = isFile;
     this.#fields = fields;
+    this.#first = first;
     this.columns = fields.map((field) => ({
       name: field.name,
       kind: kindOf(field),
@@ -89,7 +118,8 @@ class ArrowSource implements ColumnFile {
     );
     const dictionaries = new Map<number, Values>();
     for (;;) {
-      const message = await readMessage(this.#source);
+      const message = this.#first ?? (await readMessage(this.#source));
+      this.#first = undefined;
       if (message === undefined) break;
       const body = await readBody(this.#source, message.bodyLength);
       if (message.kind === RECORD_BATCH) {

@@ -152,17 +152,30 @@ async function readHeader(source: ByteSource): Promise<{ header: Header; dataSta
   return { header: parseHeader(source.name, text), dataStart };
 }
 
+/** An entry of the header, a literal of a Python dictionary: a text, a truth, a tuple of sizes, or the start of a list. */
+const ENTRY =
+  /\s*(['"])(descr|fortran_order|shape)\1\s*:\s*(?:(['"])([^'"]*)\3|(True|False)|\(([^()]*)\)|(\[))\s*(?:,|(?=\}))/y;
+/** Sizes with a comma after each but the last of several, as Python writes tuples. */
+const SIZES = /^\s*(?:\d+L?\s*,\s*(?:\d+L?\s*(?:,\s*\d+L?\s*)*,?\s*)?)?$/;
+
 /** Parses such as `{'descr': '<f8', 'fortran_order': False, 'shape': (150, 4), }`. */
 function parseHeader(name: string, text: string): Header {
-  const [, type] = /['"]descr['"]\s*:\s*(?:['"]([^'"]*)['"]|\[)/.exec(text) ?? [];
-  const [, fortran] = /['"]fortran_order['"]\s*:\s*(True|False)/.exec(text) ?? [];
-  const [, shape] = /['"]shape['"]\s*:\s*\(([\d\sL,]*)\)/.exec(text) ?? [];
-  if (type === undefined && /descr['"]\s*:\s*\[/.test(text)) {
-    throw new Failure(`${name} holds records with fields; save the numbers as one array of float64`);
+  const damaged = new Failure(`${name}: the .npy header is damaged`);
+  let [type, fortran, shape]: (string | undefined)[] = [];
+  let consumed = 1;
+  ENTRY.lastIndex = 1;
+  for (let entry = ENTRY.exec(text); entry; entry = ENTRY.exec(text)) {
+    const [, , key, , word, truth, sizes, list] = entry;
+    if (key === 'descr' && list) {
+      throw new Failure(`${name} holds records with fields; save the numbers as one array of float64`);
+    }
+    if (key === 'descr') type = word;
+    else if (key === 'fortran_order') fortran = truth;
+    else shape = sizes;
+    consumed = ENTRY.lastIndex;
   }
-  if (type === undefined || fortran === undefined || shape === undefined) {
-    throw new Failure(`${name}: the .npy header is damaged`);
-  }
+  if (!text.startsWith('{') || !/^\s*\}\s*$/.test(text.slice(consumed))) throw damaged;
+  if (type === undefined || fortran === undefined || shape === undefined || !SIZES.test(shape)) throw damaged;
   if (type !== '<f8' && type !== '<f4') {
     const kind = /^>f[48]$/.test(type) ? `big-endian numbers (${type})` : `values of type ${type}`;
     throw new Failure(`${name} holds ${kind}; save it as float64: np.save(file, a.astype('<f8'))`);

@@ -92,7 +92,9 @@ async function openStream(source: ByteSource, path: string, selection: Selection
   const start = await source.peek(8);
   if (NPY_MAGIC.every((byte, i) => start[i] === byte)) return openNpy(source, selection);
   const text = Buffer.from(start).toString('latin1');
-  if (text.startsWith(ARROW_MAGIC) || isArrowStream(start)) return openArrow(source, selection);
+  if (text.startsWith(ARROW_MAGIC) || isArrowStream(start)) {
+    return openArrow(source, selection, path === '-' ? undefined : path);
+  }
   const other = OTHER_FORMATS.find(({ magic }) => text.startsWith(magic));
   if (other) throw new Failure(`${source.name} ${other.says}`);
   const [extension] = BINARY_EXTENSIONS.exec(path) ?? [];
