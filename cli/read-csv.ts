@@ -46,6 +46,7 @@ export async function openCsv(
   if (text.includes('\0'))
     throw new Failure(`${source.name} is neither text nor a .npy, Parquet or Arrow file`);
   const { rest, newline, delimiter, firstLine } = findFormat(text);
+  if (delimiter === '\ufffd') throw new Failure(`${source.name}, line 1: the separator is not in UTF-8`);
   const mark = start[0] === 0xef && start[1] === 0xbb && start[2] === 0xbf ? 3 : 0;
   await utf8.readInto(new Uint8Array(mark + Buffer.byteLength(text.slice(0, text.length - rest.length))));
   const format = { newline: newline.charCodeAt(0), delimiter: new TextEncoder().encode(delimiter) };

@@ -174,6 +174,7 @@ function parseHeader(name: string, text: string): Header {
     else shape = sizes;
     consumed = ENTRY.lastIndex;
   }
+  if (/[^ -~\t\r\n]/.test(text)) throw damaged;
   if (!text.startsWith('{') || !/^\s*\}\s*$/.test(text.slice(consumed))) throw damaged;
   if (type === undefined || fortran === undefined || shape === undefined || !SIZES.test(shape)) throw damaged;
   if (type !== '<f8' && type !== '<f4') {
