@@ -123,12 +123,18 @@ class ColumnRows implements RowStream {
 
   async *#read(): AsyncGenerator<RowChunk> {
     const { features, weight, group } = this.#chosen;
-    const most = chunkRows(features.length);
-    const data = new Float64Array(most * features.length);
-    const weights = weight === undefined ? undefined : new Float64Array(most);
+    let most = 0;
+    let data = new Float64Array(0);
+    let weights: Float64Array | undefined;
     const used = [...features, weight, group].filter((column) => column !== undefined);
     let read = 0;
     for await (const batch of this.#file.batches(used)) {
+      const wanted = Math.min(batch.rows, chunkRows(features.length));
+      if (wanted > most) {
+        most = wanted;
+        data = new Float64Array(most * features.length);
+        weights = weight === undefined ? undefined : new Float64Array(most);
+      }
       for (let left = batch.rows; left > 0; ) {
         const rows = Math.min(most, left);
         for (let i = 0; i < features.length; i++) {

@@ -21,8 +21,8 @@ const FOOTER_TRAILER = 10;
 const CONTINUATION = 0xffffffff;
 /** More than this is no metadata. */
 const LONGEST_METADATA = 1 << 28;
-/** A body of this size is read into one piece at once; larger ones as they come. */
-const TRUSTED_BYTES = 1 << 24;
+/** From a pipe a body of this size is read into one piece at once; larger ones as they come. */
+const TRUSTED_BYTES = 1 << 20;
 
 /** Kinds of messages. */
 const SCHEMA = 1;
@@ -222,7 +222,7 @@ async function readLength(source: ByteSource): Promise<number | undefined> {
 /** So many bytes; memory is taken only as they come. */
 async function readBody(source: ByteSource, length: number): Promise<Uint8Array> {
   if (source.size !== undefined && length > source.size) throw new Damage('it is cut off');
-  let bytes = new Uint8Array(Math.min(length, TRUSTED_BYTES));
+  let bytes = new Uint8Array(source.size === undefined ? Math.min(length, TRUSTED_BYTES) : length);
   for (let filled = 0; ; ) {
     const read = await source.readInto(bytes.subarray(filled));
     filled += read;

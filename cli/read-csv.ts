@@ -167,32 +167,38 @@ class RowReader implements RowStream {
   }
 
   async *chunks(): AsyncGenerator<RowChunk> {
+    let filled = this.#room();
+    const scanner = isScannable(this.#format)
+      ? new RowScanner(this.#format, this.#width, this.#columns, this.#groups, this.#allowMissing)
+      : undefined;
+    for (let more = true; more; ) {
+      this.#line += scanner?.scan(this.#window, filled) ?? 0;
+      if (filled.rows < filled.most) {
+        const row = await this.#peekRow();
+        if (row) this.#row(row, filled);
+        else more = false;
+      }
+      if (filled.rows === filled.most || (!more && filled.rows > 0)) {
+        this.#count += filled.rows;
+        yield chunkOf(filled, this.columns);
+        filled.rows = 0;
+        if (more && filled.most < chunkRows(this.columns, this.#count)) filled = this.#room();
+      }
+    }
+    if (this.#count === 0) throw new Failure(`${this.#source} has a header, but no rows of data`);
+  }
+
+  /** For the next chunk. */
+  #room(): FilledRows {
     const { weight, group } = this.#columns;
-    const most = chunkRows(this.columns);
-    const filled: FilledRows = {
+    const most = chunkRows(this.columns, this.#count);
+    return {
       data: new Float64Array(most * this.columns),
       weights: weight === undefined ? undefined : new Float64Array(most),
       groups: group === undefined ? undefined : new Int32Array(most),
       rows: 0,
       most,
     };
-    const scanner = isScannable(this.#format)
-      ? new RowScanner(this.#format, this.#width, this.#columns, this.#groups, this.#allowMissing)
-      : undefined;
-    for (let more = true; more; ) {
-      this.#line += scanner?.scan(this.#window, filled) ?? 0;
-      if (filled.rows < most) {
-        const row = await this.#peekRow();
-        if (row) this.#row(row, filled);
-        else more = false;
-      }
-      if (filled.rows === most || (!more && filled.rows > 0)) {
-        this.#count += filled.rows;
-        yield chunkOf(filled, this.columns);
-        filled.rows = 0;
-      }
-    }
-    if (this.#count === 0) throw new Failure(`${this.#source} has a header, but no rows of data`);
   }
 
   get #allowMissing(): boolean {

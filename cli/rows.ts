@@ -32,8 +32,11 @@ export interface RowStream {
 
 /** Values in a chunk, about: 2 MB of them stay in a cache. */
 const CHUNK_VALUES = 1 << 18;
+/** The same for the first chunk, as most files are small. */
+const FIRST_VALUES = 1 << 12;
 
-/** How many rows to hand out at once. */
-export function chunkRows(columns: number): number {
-  return Math.max(1, Math.floor(CHUNK_VALUES / columns));
+/** How many rows to hand out at once, after so many rows that were. */
+export function chunkRows(columns: number, before: number = Number.POSITIVE_INFINITY): number {
+  const values = Math.min(CHUNK_VALUES, Math.max(FIRST_VALUES, before * columns));
+  return Math.max(1, Math.floor(values / columns));
 }
