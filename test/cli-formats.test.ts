@@ -17,7 +17,8 @@ import { describe, expect, it } from 'vitest';
 import type { Selection } from '../cli/columns.ts';
 import { readTable } from '../cli/read-table.ts';
 import { openRows } from '../cli/row-file.ts';
-import { npyBytes, run, temporaryFolder, writer } from './helpers/command.ts';
+import { run, temporaryFolder, writer } from './helpers/command.ts';
+import { npyBytes } from './helpers/npy.ts';
 
 const fixtures = fileURLToPath(new URL('fixtures/formats/', import.meta.url));
 const fixture = (name: string): string => join(fixtures, name);

@@ -6,7 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { GaussianMixture } from 'gaussmix';
 import { describe, expect, it } from 'vitest';
 import packageJson from '../package.json' with { type: 'json' };
-import { npyBytes, run, temporaryFolder, writer } from './helpers/command.ts';
+import { run, temporaryFolder, writer } from './helpers/command.ts';
+import { npyBytes } from './helpers/npy.ts';
 
 const folder = temporaryFolder();
 const write = writer(folder);

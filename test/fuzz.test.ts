@@ -17,8 +17,8 @@ import { openCsv } from '../cli/read-csv.ts';
 import { openNpy } from '../cli/read-npy.ts';
 import { columnFile, readMetadata } from '../cli/read-parquet.ts';
 import type { RowStream } from '../cli/rows.ts';
-import { npyBytes } from './helpers/command.ts';
 import { mutate, seeded } from './helpers/mutate.ts';
+import { npyBytes } from './helpers/npy.ts';
 
 const TIMES = Number(process.env.GAUSSMIX_FUZZ ?? 1);
 const COUNTS = { csv: 40_000, npy: 25_000, json: 25_000, modelFiles: 4_000, parquet: 15_000, arrow: 15_000 };
