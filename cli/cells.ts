@@ -4,6 +4,9 @@
 /** Spellings of a missing value, in lower case. */
 const MISSING: ReadonlySet<string> = new Set(['', 'na', 'n/a', '#n/a', 'nan', 'null', 'none', '?']);
 
+/** What to do about one. */
+export const MISSING_REMEDY = 'remove the rows with missing values, or fill them';
+
 const DECIMAL = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
 
 /** The number in a cell, or NaN for anything that is not a finite decimal number; {@link cellKind} says what it is. */

@@ -1,5 +1,6 @@
 // Rows out of a file that stores columns with types: which columns are used, and what is refused.
 // Must not know the format of the file.
+import { MISSING_REMEDY } from './cells.ts';
 import { type Columns, columnLabel, columnsArgument, resolveColumns, type Selection } from './columns.ts';
 import { Damage, Unsupported } from './damage.ts';
 import { Failure, quote } from './failure.ts';
@@ -202,9 +203,7 @@ class ColumnRows implements RowStream {
 }
 
 function describeBad(value: number): string {
-  if (Number.isNaN(value)) {
-    return 'the value is missing (null or NaN); remove the rows with missing values, or fill them';
-  }
+  if (Number.isNaN(value)) return `the value is missing (null or NaN); ${MISSING_REMEDY}`;
   if (!Number.isFinite(value)) return `${value} is not finite`;
   return `${value} is too large an integer to be a double exactly (limit 2^53 - 1): rescale the column`;
 }

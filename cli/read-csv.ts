@@ -1,7 +1,7 @@
 // CSV and TSV: text to rows of numbers, chunk by chunk, with every defect named by line and column.
 // Must not hold the text of more than a window, nor guess a value that is not there.
 import { ByteSource } from './bytes.ts';
-import { cellKind, cellNumber } from './cells.ts';
+import { cellKind, cellNumber, MISSING_REMEDY } from './cells.ts';
 import {
   type Columns,
   columnLabel,
@@ -347,7 +347,8 @@ class RowReader implements RowStream {
         }
         const spelling =
           cell.trim() === '' ? 'the cell is empty' : `${quote(cell.trim())} is a missing value`;
-        return this.#failure(`${at}: ${spelling}; remove the rows with missing values, or fill them`);
+        const remedy = column === this.#columns.weight ? 'give every row a weight' : MISSING_REMEDY;
+        return this.#failure(`${at}: ${spelling}; ${remedy}`);
       }
       case 'infinite':
         return this.#failure(`${at}: ${quote(cell.trim())} is not finite`);

@@ -1,6 +1,7 @@
 // NumPy's .npy files: float64 and float32, little-endian, C order, versions 1 to 3.
 // Must not convert anything else: what it refuses, it refuses with the line of Python that helps.
 import type { ByteSource } from './bytes.ts';
+import { MISSING_REMEDY } from './cells.ts';
 import { type Columns, columnLabel, resolveColumns, type Selection } from './columns.ts';
 import { Failure } from './failure.ts';
 import { chunkRows, type RowChunk, type RowStream } from './rows.ts';
@@ -104,7 +105,8 @@ class ArrayReader implements RowStream {
           throw this.#badValue(value, row, features[i]);
         }
       }
-      for (const column of others) {
+      for (let i = 0; i < others.length; i++) {
+        const column = others[i];
         const value = values[start + column];
         if (!Number.isFinite(value)) throw this.#badValue(value, row, column);
         if (column === weight && value < 0) {
@@ -115,9 +117,7 @@ class ArrayReader implements RowStream {
   }
 
   #badValue(value: number, row: number, column: number): Failure {
-    const what = Number.isNaN(value)
-      ? 'is nan: remove the rows with missing values, or fill them'
-      : 'is not finite';
+    const what = Number.isNaN(value) ? `is nan: ${MISSING_REMEDY}` : 'is not finite';
     return new Failure(`${this.#source.name}: a[${row}, ${column}] ${what}`);
   }
 

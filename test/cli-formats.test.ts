@@ -281,7 +281,7 @@ describe('rows chunk by chunk', () => {
   });
 
   it('.npy of more than 4 GiB', async () => {
-    const [rows, columns] = [70_000_000, 8];
+    const [rows, columns] = [4_300_000, 128];
     const path = join(folder, 'large.npy');
     const header = npyBytes([], [rows, columns]);
     const size = header.length + rows * columns * 8;
@@ -291,7 +291,7 @@ describe('rows chunk by chunk', () => {
     ftruncateSync(file, size);
     writeSync(file, Buffer.from(Float64Array.of(7, 8).buffer), 0, 16, size - 16);
     closeSync(file);
-    const opened = await openRows(path, { columns: '7,8' });
+    const opened = await openRows(path, { columns: '127,128' });
     expect(opened).toMatchObject({ rows, bytes: rows * 16 });
     let read = 0;
     let last: readonly number[] = [];
@@ -316,7 +316,7 @@ describe('missing values, where they are allowed', () => {
     await refused(
       path,
       { weights: 'w' },
-      /line 3: column 1 \("a"\): .*; remove the rows with missing values, or fill them/,
+      /line 3: column 1 \("a"\): .*; remove the rows with missing values/,
     );
     const weight = write('weight.csv', `a,w\n1,3\n2,${cell}\n`);
     await refused(weight, { allowMissing: true, weights: 'w' }, /line 3: column 2 \("w"\): /);
