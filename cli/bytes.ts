@@ -1,7 +1,7 @@
 // The bytes of a file or of standard input, with a look ahead.
 // Must not know any format.
 import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 import { Failure, systemFailure } from './failure.ts';
 
 const BLOCK_BYTES = 1 << 20;
@@ -17,14 +17,23 @@ export class ByteSource {
   readonly size: number | undefined;
   readonly #blocks: AsyncIterator<Uint8Array>;
   readonly #onBytes: OnBytes | undefined;
+  /** Of a file: read without a copy between. */
+  readonly #handle: FileHandle | undefined;
   #ahead: Uint8Array = new Uint8Array(0);
   #read = 0;
 
-  constructor(name: string, blocks: AsyncIterable<Uint8Array>, size?: number, onBytes?: OnBytes) {
+  constructor(
+    name: string,
+    blocks: AsyncIterable<Uint8Array>,
+    size?: number,
+    onBytes?: OnBytes,
+    handle?: FileHandle,
+  ) {
     this.name = name;
     this.size = size;
     this.#blocks = blocks[Symbol.asyncIterator]();
     this.#onBytes = onBytes;
+    this.#handle = handle;
   }
 
   /** The next `count` bytes, fewer only at the end; they stay to be read. */
@@ -49,6 +58,12 @@ export class ByteSource {
   async readInto(target: Uint8Array): Promise<number> {
     let filled = 0;
     while (filled < target.length) {
+      if (this.#handle && this.#ahead.length === 0) {
+        const read = await this.#readHandle(this.#handle, target.subarray(filled));
+        if (read === 0) break;
+        filled += read;
+        continue;
+      }
       const block = await this.block();
       if (block === undefined) break;
       const part = block.subarray(0, target.length - filled);
@@ -62,6 +77,18 @@ export class ByteSource {
   /** Stops reading; the file is closed. */
   async close(): Promise<void> {
     await this.#blocks.return?.();
+    await this.#handle?.close();
+  }
+
+  async #readHandle(handle: FileHandle, target: Uint8Array): Promise<number> {
+    try {
+      const { bytesRead } = await handle.read(target, 0, target.length);
+      this.#read += bytesRead;
+      this.#onBytes?.(this.#read);
+      return bytesRead;
+    } catch (error) {
+      throw systemFailure(`cannot read ${this.name}`, error);
+    }
   }
 
   async #next(): Promise<Uint8Array | undefined> {
@@ -85,13 +112,46 @@ export class ByteSource {
  */
 export async function openBytes(path: string, onBytes?: OnBytes): Promise<ByteSource> {
   if (path === '-') return new ByteSource('standard input', process.stdin, undefined, onBytes);
-  let size: number | undefined;
   try {
     const found = await stat(path);
     if (found.isDirectory()) throw new Failure(`cannot read ${path}: it is a folder, not a file`);
-    if (found.isFile()) size = found.size;
+    if (!found.isFile()) {
+      const stream = createReadStream(path, { highWaterMark: BLOCK_BYTES });
+      return new ByteSource(path, stream, undefined, onBytes);
+    }
+    const handle = await open(path);
+    return new ByteSource(path, blocksOf(handle), found.size, onBytes, handle);
   } catch (error) {
     throw systemFailure(`cannot read ${path}`, error);
   }
-  return new ByteSource(path, createReadStream(path, { highWaterMark: BLOCK_BYTES }), size, onBytes);
+}
+
+/** From where the handle is, as it is read by others, too. */
+async function* blocksOf(handle: FileHandle): AsyncGenerator<Uint8Array> {
+  for (;;) {
+    const block = Buffer.allocUnsafe(BLOCK_BYTES);
+    const { bytesRead } = await handle.read(block, 0, block.length);
+    if (bytesRead === 0) return;
+    yield block.subarray(0, bytesRead);
+  }
+}
+
+/**
+ * The last bytes of a file, all of them where there are fewer.
+ * @throws Failure when it cannot be read
+ */
+export async function readEnd(path: string, count: number): Promise<Uint8Array> {
+  try {
+    const handle = await open(path);
+    try {
+      const { size } = await handle.stat();
+      const bytes = new Uint8Array(Math.min(count, size));
+      const { bytesRead } = await handle.read(bytes, 0, bytes.length, size - bytes.length);
+      return bytes.subarray(0, bytesRead);
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    throw systemFailure(`cannot read ${path}`, error);
+  }
 }

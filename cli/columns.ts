@@ -13,7 +13,7 @@ export interface Selection {
   readonly weights?: string | undefined;
   /** As given to `--group-by`. */
   readonly groupBy?: string | undefined;
-  /** Missing values are read as NaN; by default they are refused. */
+  /** Missing values of features become NaN; otherwise they are refused. */
   readonly allowMissing?: boolean | undefined;
   /** Of the model that the data is for; counts only without `columns`. */
   readonly model?: { readonly featureNames?: readonly string[] | undefined; readonly nFeatures: number };

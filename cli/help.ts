@@ -21,7 +21,7 @@ Commands:
   --help, -h               this text
   --version                the version
 
-DATA is a file, or - for standard input: CSV, TSV, or .npy (float64 or float32).
+DATA is a file, or - for standard input: CSV, TSV, .npy, Parquet or Arrow.
 MODEL.json is what fit or select saved with -o, or a model of scikit-learn or mclust as JSON
 (docs/migrating-from-scikit-learn.md and docs/migrating-from-mclust.md of the package say how to write one).
 
@@ -37,6 +37,9 @@ const DATA_HELP = `DATA is a file, or - for standard input:
                is taken as the header, unless --header or --no-header says what it is; blank lines
                and a first line such as sep=; are skipped; numbers have a decimal point
   .npy         float64 or float32, little-endian, C order, one or two dimensions
+  Parquet      columns of integers, floats and decimals, compressed or not; a file, not standard input
+  Arrow        the same: IPC files and streams, Feather version 2; pandas and polars write them
+Columns of other types are left out by --columns, or used by --group-by (text).
 
 COLUMNS is a list such as  eruptions,waiting  or  1,3-5 : names from the header, numbers from 1,
 ranges of numbers. A name with a comma goes in double quotes. Without a header there are no names.`;

@@ -1,8 +1,6 @@
-// CSV and TSV: text to rows of numbers, block by block, with every defect named by line and column.
-// Must not hold the text of more than a block, nor guess a value that is not there.
-import { Readable } from 'node:stream';
-import Papa from 'papaparse';
-import type { ByteSource } from './bytes.ts';
+// CSV and TSV: text to rows of numbers, chunk by chunk, with every defect named by line and column.
+// Must not hold the text of more than a window, nor guess a value that is not there.
+import { ByteSource } from './bytes.ts';
 import { cellKind, cellNumber, MISSING_REMEDY } from './cells.ts';
 import {
   type Columns,
@@ -13,75 +11,63 @@ import {
   type Selection,
 } from './columns.ts';
 import { encodingOf, findFormat, isBlank, SNIFFED_BYTES } from './csv-format.ts';
+import { type FilledRows, isScannable, RowScanner } from './csv-scanner.ts';
+import { type ByteFormat, QuoteError, splitRow, type TextRow, TextWindow } from './csv-text.ts';
 import { Failure, plural, quote } from './failure.ts';
-import { GroupNumbers, GrowingVector, type Table } from './table.ts';
+import { chunkRows, type RowChunk, type RowStream } from './rows.ts';
+import { GroupNumbers } from './table.ts';
 
 const NOT_BY_SPACES = 'columns are separated by commas, semicolons, tabs or |, not by spaces';
-/** A row longer than this is an unclosed quote, not a row (in characters). */
+/** A row longer than this is an unclosed quote, not a row (in bytes). */
 const LONGEST_ROW = 1 << 26;
+/** Text that is looked at in one go, in bytes. */
+const WINDOW_BYTES = 1 << 20;
+/** Rows that an advice on columns looks at. */
+const ADVISING_ROWS = 10_000;
 
 /**
- * Reads a table of numbers.
+ * Opens a table of numbers: reads its first row.
  *
  * @param selection the columns to use
- * @throws Failure naming the source, the line (from 1, as in an editor) and the column: ragged rows, missing cells,
- * text, infinite numbers, unclosed quotes; no rows at all
+ * @param windowBytes how much is looked at in one go; what is read does not depend on it
+ * @throws Failure naming the source, the line (from 1, as in an editor) and the column, here or from the chunks: ragged
+ * rows, missing cells, text, infinite numbers, unclosed quotes; no rows at all
  */
-export async function readCsv(source: ByteSource, selection: Selection): Promise<Table> {
-  const text = await decode(source);
-  const { value: first } = await text.next();
-  if (first === undefined || first.trim() === '') throw new Failure(`${source.name} is empty`);
-  if (first.includes('\0')) throw new Failure(`${source.name} is neither text nor a .npy file`);
-  const { rest, newline, delimiter, firstLine } = findFormat(first);
-  const reader = new RowReader(source.name, selection, newline, delimiter, firstLine);
-  await parseText(prepend(rest, text), { newline, delimiter }, reader);
-  return reader.table();
+export async function openCsv(
+  source: ByteSource,
+  selection: Selection,
+  windowBytes: number = WINDOW_BYTES,
+): Promise<RowStream> {
+  const utf8 = await asUtf8(source);
+  const start = await utf8.peek(SNIFFED_BYTES);
+  // The decoder takes the byte order mark away, and a character that is cut off at the end.
+  const text = new TextDecoder().decode(start, { stream: true });
+  if (text.trim() === '') throw new Failure(`${source.name} is empty`);
+  if (text.includes('\0'))
+    throw new Failure(`${source.name} is neither text nor a .npy, Parquet or Arrow file`);
+  const { rest, newline, delimiter, firstLine } = findFormat(text);
+  if (delimiter === '\ufffd') throw new Failure(`${source.name}, line 1: the separator is not in UTF-8`);
+  const mark = start[0] === 0xef && start[1] === 0xbb && start[2] === 0xbf ? 3 : 0;
+  await utf8.readInto(new Uint8Array(mark + Buffer.byteLength(text.slice(0, text.length - rest.length))));
+  const format = { newline: newline.charCodeAt(0), delimiter: new TextEncoder().encode(delimiter) };
+  const window = new TextWindow(utf8, format.newline, windowBytes);
+  const reader = new RowReader(source.name, selection, window, format, firstLine);
+  await reader.begin();
+  return reader;
 }
 
-/** The text of a source: UTF-8, or UTF-16 with a byte order mark; the mark is left out. */
-async function decode(source: ByteSource): Promise<AsyncIterator<string>> {
-  const start = await source.peek(SNIFFED_BYTES);
-  const decoder = new TextDecoder(encodingOf(start));
-  async function* pieces(): AsyncGenerator<string> {
+/** A source as UTF-8: itself, or its text where it is UTF-16 with a byte order mark. */
+async function asUtf8(source: ByteSource): Promise<ByteSource> {
+  const encoding = encodingOf(await source.peek(2));
+  if (encoding === 'utf-8') return source;
+  const decoder = new TextDecoder(encoding);
+  async function* blocks(): AsyncGenerator<Uint8Array> {
     for (let block = await source.block(); block !== undefined; block = await source.block()) {
-      yield decoder.decode(block, { stream: true });
+      yield Buffer.from(decoder.decode(block, { stream: true }));
     }
-    yield decoder.decode();
+    yield Buffer.from(decoder.decode());
   }
-  return pieces();
-}
-
-async function* prepend(first: string, rest: AsyncIterator<string>): AsyncGenerator<string> {
-  yield first;
-  for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value;
-}
-
-function parseText(
-  text: AsyncGenerator<string>,
-  format: { newline: '\n' | '\r'; delimiter: string },
-  reader: RowReader,
-): Promise<void> {
-  async function* watched(): AsyncGenerator<string> {
-    for await (const piece of text) {
-      reader.expect(piece);
-      yield piece;
-    }
-  }
-  const stream = Readable.from(watched(), { objectMode: true, highWaterMark: 1 });
-  return new Promise((resolve, reject) => {
-    Papa.parse<string[]>(stream, {
-      ...format,
-      skipEmptyLines: false,
-      chunk: ({ data, errors }) => {
-        reader.rows(data, errors);
-      },
-      complete: () => resolve(),
-      error: (error: unknown) => {
-        stream.destroy();
-        reject(error);
-      },
-    });
-  });
+  return new ByteSource(source.name, blocks());
 }
 
 /** A name as columns have it: letters, and those before digits. */
@@ -111,14 +97,13 @@ function usedColumns({ features, weight }: Columns): readonly number[] {
   return weight === undefined ? features : [...features, weight];
 }
 
-/** Takes rows of cells, in order, and keeps their numbers. */
-class RowReader {
+/** Reads the rows of a text: plain ones by the scanner, others cell by cell. */
+class RowReader implements RowStream {
+  readonly rows = undefined;
   readonly #source: string;
   readonly #selection: Selection;
-  readonly #newline: string;
-  readonly #delimiter: string;
-  readonly #values: GrowingVector = new GrowingVector();
-  readonly #weights: GrowingVector = new GrowingVector();
+  readonly #window: TextWindow;
+  readonly #format: ByteFormat;
   readonly #groups: GroupNumbers = new GroupNumbers();
   #count = 0;
   /** Of the row being read, from 1: rows may span several lines. */
@@ -127,84 +112,160 @@ class RowReader {
   #headerNote: string | undefined;
   #width = 0;
   #header: readonly string[] | undefined;
-  #features: readonly number[] = [];
-  #weight: number | undefined;
-  #group: number | undefined;
-  #byModelNames = false;
-  #quotes = false;
-  #pending = 0;
+  #columns: Columns = { features: [], weight: undefined, group: undefined, byModelNames: false };
 
-  constructor(source: string, selection: Selection, newline: string, delimiter: string, line: number) {
+  constructor(source: string, selection: Selection, window: TextWindow, format: ByteFormat, line: number) {
     this.#source = source;
     this.#selection = selection;
-    this.#newline = newline;
-    this.#delimiter = delimiter;
+    this.#window = window;
+    this.#format = format;
     this.#line = line;
   }
 
-  /** Is told of each piece of text before its rows come. */
-  expect(piece: string): void {
-    this.#quotes ||= piece.includes('"');
-    this.#pending += piece.length;
-  }
-
-  rows(rows: readonly string[][], errors: readonly Papa.ParseError[]): void {
-    if (rows.length > 0) this.#pending = 0;
-    else if (this.#pending > LONGEST_ROW) {
-      throw this.#failure('a quoted cell begins here (or in this row) and is never closed');
-    }
-    const broken = new Map(errors.filter(({ type }) => type === 'Quotes').map((e) => [e.row, e.code]));
-    for (let i = 0; i < rows.length; i++) {
-      const row = rows[i];
-      if (broken.size > 0 && broken.has(i)) {
-        const closed =
-          broken.get(i) === 'InvalidQuotes' ? 'has text after its closing quote' : 'is never closed';
-        throw this.#failure(`a quoted cell ${closed} (a quote within quotes is written twice)`);
+  /** Reads the first row, and takes it if it is the header. */
+  async begin(): Promise<void> {
+    for (;;) {
+      const row = await this.#peekRow();
+      if (row === undefined) throw new Failure(`${this.#source} is empty`);
+      if (!isBlank(row.cells)) {
+        this.#decide(row.cells);
+        if (this.#header) this.#take(row);
+        return;
       }
-      if (!(row.length <= 1 && isBlank(row))) this.#row(row, rows, i);
-      this.#line += 1 + (this.#quotes ? this.#breaks(row) : 0);
+      this.#take(row);
     }
   }
 
-  #row(row: readonly string[], rows: readonly string[][], index: number): void {
-    if (this.#width === 0) {
-      this.#begin(row);
-      if (this.#header) return;
-    }
-    if (row.length !== this.#width) {
-      throw this.#failure(
-        `${plural(row.length, 'cell')}, but line ${this.#firstLine} has ${this.#width}: every row must have as many`,
+  get columns(): number {
+    return this.#columns.features.length;
+  }
+
+  get names(): readonly string[] | undefined {
+    const names = this.#header && this.#columns.features.map((column) => (this.#header as string[])[column]);
+    return names?.every((name, i) => name !== '' && names.indexOf(name) === i) ? names : undefined;
+  }
+
+  get labels(): readonly string[] {
+    return this.#columns.features.map((column) => this.#label(column));
+  }
+
+  get notes(): readonly string[] {
+    const { model, columns } = this.#selection;
+    const notes = this.#headerNote === undefined ? [] : [this.#headerNote];
+    const wanted = model?.featureNames;
+    if (wanted && columns === undefined && this.#header && !this.#columns.byModelNames) {
+      const absent = wanted.filter((name) => !this.#header?.includes(name)).map(quote);
+      notes.push(
+        `the header of ${this.#source} does not have the model's columns (${absent.join(', ')}): they are taken by position`,
       );
     }
-    const features = this.#features;
-    for (let i = 0; i < features.length; i++) {
-      const value = cellNumber(row[features[i]]);
-      if (Number.isNaN(value) && !this.#mayMiss(row[features[i]])) {
-        throw this.#badCell(row, features[i], rows.slice(index));
-      }
-      this.#values.push(value);
-    }
-    if (this.#weight !== undefined) this.#weights.push(this.#weightOf(row, this.#weight));
-    if (this.#group !== undefined) this.#groups.push(this.#groupOf(row, this.#group));
-    this.#count++;
+    return notes;
   }
 
-  #mayMiss(cell: string): boolean {
-    return this.#selection.allowMissing === true && cellKind(cell) === 'missing';
+  groupNames(): readonly string[] {
+    return this.#groups.names();
+  }
+
+  async *chunks(): AsyncGenerator<RowChunk> {
+    let filled = this.#room();
+    const scanner = isScannable(this.#format)
+      ? new RowScanner(this.#format, this.#width, this.#columns, this.#groups, this.#allowMissing)
+      : undefined;
+    for (let more = true; more; ) {
+      this.#line += scanner?.scan(this.#window, filled) ?? 0;
+      if (filled.rows < filled.most) {
+        const row = await this.#peekRow();
+        if (row) this.#row(row, filled);
+        else more = false;
+      }
+      if (filled.rows === filled.most || (!more && filled.rows > 0)) {
+        this.#count += filled.rows;
+        yield chunkOf(filled, this.columns);
+        filled.rows = 0;
+        if (more && filled.most < chunkRows(this.columns, this.#count)) filled = this.#room();
+      }
+    }
+    if (this.#count === 0) throw new Failure(`${this.#source} has a header, but no rows of data`);
+  }
+
+  /** For the next chunk. */
+  #room(): FilledRows {
+    const { weight, group } = this.#columns;
+    const most = chunkRows(this.columns, this.#count);
+    return {
+      data: new Float64Array(most * this.columns),
+      weights: weight === undefined ? undefined : new Float64Array(most),
+      groups: group === undefined ? undefined : new Int32Array(most),
+      rows: 0,
+      most,
+    };
+  }
+
+  get #allowMissing(): boolean {
+    return this.#selection.allowMissing ?? false;
+  }
+
+  /** The next row, reading on until all of it is there; undefined at the end. */
+  async #peekRow(): Promise<TextRow | undefined> {
+    const window = this.#window;
+    for (;;) {
+      if (window.start === window.end && window.atEnd) return undefined;
+      try {
+        const row = window.start < window.end && splitRow(window, this.#format, window.start);
+        if (row) return row;
+      } catch (error) {
+        if (!(error instanceof QuoteError)) throw error;
+        throw this.#failure(`a quoted cell ${error.message} (a quote within quotes is written twice)`);
+      }
+      if (window.end - window.start >= LONGEST_ROW) {
+        throw this.#failure('a quoted cell begins here (or in this row) and is never closed');
+      }
+      await window.fill();
+    }
+  }
+
+  #take(row: TextRow): void {
+    this.#window.start = row.next;
+    this.#line += 1 + row.breaks;
+  }
+
+  /** Takes one row, cell by cell. */
+  #row(row: TextRow, into: FilledRows): void {
+    const { cells } = row;
+    if (isBlank(cells)) {
+      this.#take(row);
+      return;
+    }
+    if (cells.length !== this.#width) {
+      throw this.#failure(
+        `${plural(cells.length, 'cell')}, but line ${this.#firstLine} has ${this.#width}: every row must have as many`,
+      );
+    }
+    const { features, weight, group } = this.#columns;
+    const place = into.rows;
+    for (let i = 0; i < features.length; i++) {
+      const cell = cells[features[i]];
+      const value = cellNumber(cell);
+      if (Number.isNaN(value) && !(this.#allowMissing && cellKind(cell) === 'missing')) {
+        throw this.#badCell(cells, features[i], place);
+      }
+      into.data[place * features.length + i] = value;
+    }
+    if (weight !== undefined) into.weights![place] = this.#weightOf(cells, weight, place);
+    if (group !== undefined) into.groups![place] = this.#groups.numberOf(this.#groupOf(cells, group));
+    into.rows++;
+    this.#take(row);
   }
 
   /** The first row decides whether there is a header, and which columns are used. */
-  #begin(row: readonly string[]): void {
+  #decide(row: readonly string[]): void {
     const names = row.map((cell) => cell.trim());
     const selection = this.#selection;
     this.#width = row.length;
     this.#firstLine = this.#line;
     this.#header = this.#isHeader(names) ? names : undefined;
     const columns = this.#resolve(selection, names);
-    this.#features = columns.features;
-    this.#weight = columns.weight;
-    this.#group = columns.group;
-    this.#byModelNames = columns.byModelNames;
+    this.#columns = columns;
     if (selection.header === undefined && !columns.byModelNames) {
       this.#headerNote = this.#doubtAbout(usedColumns(columns).map((column) => names[column]));
     }
@@ -256,9 +317,9 @@ class RowReader {
     return `${line} the header, as ${quote(texts[0])} is not a number: with --no-header it is data`;
   }
 
-  #weightOf(row: readonly string[], column: number): number {
+  #weightOf(row: readonly string[], column: number, place: number): number {
     const value = cellNumber(row[column]);
-    if (Number.isNaN(value)) throw this.#badCell(row, column, [row]);
+    if (Number.isNaN(value)) throw this.#badCell(row, column, place);
     if (value < 0) throw this.#failure(`${this.#label(column)}: the weight ${value} is negative`);
     return value;
   }
@@ -271,12 +332,14 @@ class RowReader {
     );
   }
 
-  #badCell(row: readonly string[], column: number, block: readonly (readonly string[])[]): Failure {
+  /** @param place of the row in its chunk */
+  #badCell(row: readonly string[], column: number, place: number): Failure {
     const cell = row[column];
     const at = this.#label(column);
+    const block = this.#following();
     switch (cellKind(cell)) {
       case 'missing': {
-        if (this.#count === 0 && column !== this.#weight && this.#isEmpty(column, block)) {
+        if (this.#count + place === 0 && column !== this.#columns.weight && this.#isEmpty(column, block)) {
           const others = this.#numeric(column, block);
           const remedy =
             others.length > 0 ? `; to leave it out: ${columnsArgument(others, this.#header)}` : '';
@@ -284,9 +347,8 @@ class RowReader {
         }
         const spelling =
           cell.trim() === '' ? 'the cell is empty' : `${quote(cell.trim())} is a missing value`;
-        return this.#failure(
-          `${at}: ${spelling}; ${column === this.#weight ? 'give every row a weight' : MISSING_REMEDY}`,
-        );
+        const remedy = column === this.#columns.weight ? 'give every row a weight' : MISSING_REMEDY;
+        return this.#failure(`${at}: ${spelling}; ${remedy}`);
       }
       case 'infinite':
         return this.#failure(`${at}: ${quote(cell.trim())} is not finite`);
@@ -299,11 +361,11 @@ class RowReader {
 
   /** How to go on after a text cell: leave the columns with text out, by a ready argument. */
   #advice(cell: string, column: number, block: readonly (readonly string[])[]): string {
-    if (this.#delimiter !== ',' && /^\s*[+-]?\d+,\d+\s*$/.test(cell)) {
+    if (String.fromCharCode(this.#format.delimiter[0]) !== ',' && /^\s*[+-]?\d+,\d+\s*$/.test(cell)) {
       return '; write decimal commas as points';
     }
     if (this.#width === 1 && isSpaced([cell])) return `; ${NOT_BY_SPACES}`;
-    if (column === this.#weight) return '; weights must be numbers';
+    if (column === this.#columns.weight) return '; weights must be numbers';
     const numeric = this.#numeric(column, block);
     if (numeric.length === 0) return '';
     return `; to use the columns of numbers: ${columnsArgument(numeric, this.#header)}`;
@@ -311,7 +373,7 @@ class RowReader {
 
   /** The features that may be numbers, as far as the block goes, without one that is not. */
   #numeric(without: number, block: readonly (readonly string[])[]): readonly number[] {
-    return this.#features.filter(
+    return this.#columns.features.filter(
       (feature) =>
         feature !== without &&
         block.every((row) => cellKind(row[feature] ?? '') !== 'text') &&
@@ -331,38 +393,29 @@ class RowReader {
     return new Failure(`${this.#source}, line ${this.#line}: ${message}`);
   }
 
-  #breaks(row: readonly string[]): number {
-    let breaks = 0;
-    for (const cell of row) {
-      let at = cell.indexOf(this.#newline);
-      for (; at >= 0; at = cell.indexOf(this.#newline, at + 1)) breaks++;
+  /** The row being read and those after it, as far as the window goes. */
+  #following(): readonly (readonly string[])[] {
+    const rows: (readonly string[])[] = [];
+    try {
+      for (let at = this.#window.start; rows.length < ADVISING_ROWS; ) {
+        const row = splitRow(this.#window, this.#format, at);
+        if (row === undefined) break;
+        rows.push(row.cells);
+        at = row.next;
+        if (at >= this.#window.end) break;
+      }
+    } catch (error) {
+      if (!(error instanceof QuoteError)) throw error;
     }
-    return breaks;
+    return rows;
   }
+}
 
-  table(): Table {
-    if (this.#width === 0) throw new Failure(`${this.#source} is empty`);
-    if (this.#count === 0) throw new Failure(`${this.#source} has a header, but no rows of data`);
-    const { model, columns } = this.#selection;
-    const notes = this.#headerNote === undefined ? [] : [this.#headerNote];
-    const wanted = model?.featureNames;
-    if (wanted && columns === undefined && this.#header && !this.#byModelNames) {
-      const absent = wanted.filter((name) => !this.#header?.includes(name)).map(quote);
-      notes.push(
-        `the header of ${this.#source} does not have the model's columns (${absent.join(', ')}): they are taken by position`,
-      );
-    }
-    const names = this.#header && this.#features.map((column) => (this.#header as string[])[column]);
-    const distinct = names?.every((name, i) => name !== '' && names.indexOf(name) === i);
-    return {
-      data: this.#values.take(),
-      rows: this.#count,
-      columns: this.#features.length,
-      names: distinct ? names : undefined,
-      labels: this.#features.map((column) => this.#label(column)),
-      weights: this.#weight === undefined ? undefined : this.#weights.take(),
-      groups: this.#group === undefined ? undefined : this.#groups.take(),
-      notes,
-    };
-  }
+function chunkOf({ data, weights, groups, rows }: FilledRows, columns: number): RowChunk {
+  return {
+    data: data.subarray(0, rows * columns),
+    rows,
+    weights: weights?.subarray(0, rows),
+    groups: groups?.subarray(0, rows),
+  };
 }

@@ -2,17 +2,18 @@
 // Must not convert anything else: what it refuses, it refuses with the line of Python that helps.
 import type { ByteSource } from './bytes.ts';
 import { MISSING_REMEDY } from './cells.ts';
-import { columnLabel, resolveColumns, type Selection } from './columns.ts';
+import { type Columns, columnLabel, resolveColumns, type Selection } from './columns.ts';
 import { Failure } from './failure.ts';
-import { GroupNumbers, type Groups, type Table } from './table.ts';
+import { chunkRows, type RowChunk, type RowStream } from './rows.ts';
+import { GroupNumbers } from './table.ts';
 
 /** The first bytes of every .npy file. */
 export const NPY_MAGIC: readonly number[] = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
 
 /** A header longer than this is no header. */
 const LONGEST_HEADER = 1 << 20;
-/** Floats converted at once. */
-const FLOATS = 1 << 18;
+/** A row of more columns would not fit into memory, nor into a model. */
+const MOST_COLUMNS = 1 << 24;
 
 interface Header {
   readonly bytesPerValue: 4 | 8;
@@ -21,39 +22,114 @@ interface Header {
 }
 
 /**
- * Reads an array of one dimension (one feature) or two (rows x columns).
- * @throws Failure for other types, orders and shapes, and for files that are too short or too long
+ * Opens an array of one dimension (one feature) or two (rows x columns): reads its header.
+ * @throws Failure for other types, orders and shapes, and, here or from the chunks, for files that are too short or too
+ * long, and for values that are missing or infinite
  */
-export async function readNpy(source: ByteSource, selection: Selection): Promise<Table> {
+export async function openNpy(source: ByteSource, selection: Selection): Promise<RowStream> {
   if (selection.header) throw new Failure(`${source.name} is a .npy file, which has no --header line`);
   const { header, dataStart } = await readHeader(source);
-  const { rows, columns, bytesPerValue } = header;
-  const bytes = rows * columns * bytesPerValue;
+  const bytes = header.rows * header.columns * header.bytesPerValue;
   const found = source.size === undefined ? undefined : source.size - dataStart;
   if (found !== undefined && found < bytes) throw truncated(source, bytes, found);
-  const chosen = resolveColumns(selection, source.name, columns);
-  const values = allocate(source, rows * columns);
-  const filled = bytesPerValue === 8 ? await readDoubles(source, values) : await readFloats(source, values);
-  if (filled < bytes) throw truncated(source, bytes, filled);
-  if ((await source.peek(1)).length > 0) {
-    throw new Failure(`${source.name} has bytes after the end of its array: it must hold one array only`);
+  return new ArrayReader(source, header, selection);
+}
+
+class ArrayReader implements RowStream {
+  readonly names = undefined;
+  readonly notes: readonly string[] = [];
+  readonly rows: number;
+  readonly columns: number;
+  readonly labels: readonly string[];
+  readonly #source: ByteSource;
+  readonly #header: Header;
+  readonly #allowMissing: boolean;
+  readonly #chosen: Columns;
+  readonly #groups: GroupNumbers = new GroupNumbers();
+
+  constructor(source: ByteSource, header: Header, selection: Selection) {
+    this.#source = source;
+    this.#header = header;
+    this.#allowMissing = selection.allowMissing ?? false;
+    this.#chosen = resolveColumns(selection, source.name, header.columns);
+    this.rows = header.rows;
+    this.columns = this.#chosen.features.length;
+    this.labels = this.#chosen.features.map((column) => columnLabel(column, undefined));
   }
-  const { features, weight, group } = chosen;
-  const others = [weight, group].filter((column) => column !== undefined);
-  checkValues(source, values, columns, features, selection.allowMissing ?? false);
-  checkValues(source, values, columns, others, false);
-  if (weight !== undefined) checkWeights(source, values, columns, weight);
-  const all = features.length === columns && features.every((column, i) => column === i);
-  return {
-    data: all ? values : gather(values, rows, columns, features),
-    rows,
-    columns: features.length,
-    names: undefined,
-    labels: features.map((column) => columnLabel(column, undefined)),
-    weights: weight === undefined ? undefined : gather(values, rows, columns, [weight]),
-    groups: group === undefined ? undefined : groupRows(values, columns, group),
-    notes: [],
-  };
+
+  groupNames(): readonly string[] {
+    return this.#groups.names();
+  }
+
+  async *chunks(): AsyncGenerator<RowChunk> {
+    const { rows, columns, bytesPerValue } = this.#header;
+    const most = Math.min(rows, chunkRows(columns));
+    // Little-endian bytes straight into place; every platform Node runs on is little-endian.
+    const values = new Float64Array(most * columns);
+    const stored = bytesPerValue === 8 ? values : new Float32Array(values.length);
+    const { features } = this.#chosen;
+    const all = features.length === columns && features.every((column, i) => column === i);
+    for (let row = 0; row < rows; row += most) {
+      const count = Math.min(most, rows - row);
+      const length = count * columns;
+      const wanted = length * bytesPerValue;
+      const filled = await this.#source.readInto(new Uint8Array(stored.buffer, 0, wanted));
+      if (filled < wanted) {
+        throw truncated(this.#source, rows * columns * bytesPerValue, row * columns * bytesPerValue + filled);
+      }
+      const part = values.subarray(0, length);
+      if (stored !== values) part.set(stored.subarray(0, length));
+      this.#check(part, row);
+      yield {
+        data: all ? part : gather(part, columns, features),
+        rows: count,
+        ...this.#others(part),
+      };
+    }
+    if ((await this.#source.peek(1)).length > 0) {
+      throw new Failure(
+        `${this.#source.name} has bytes after the end of its array: it must hold one array only`,
+      );
+    }
+  }
+
+  /** @throws Failure for the first value in use that is missing or infinite, as NumPy would index it */
+  #check(values: Float64Array, firstRow: number): void {
+    const { columns } = this.#header;
+    const { features, weight, group } = this.#chosen;
+    const others = [weight, group].filter((column) => column !== undefined);
+    for (let start = 0, row = firstRow; start < values.length; start += columns, row++) {
+      for (let i = 0; i < features.length; i++) {
+        const value = values[start + features[i]];
+        if (value - value !== 0 && !(this.#allowMissing && Number.isNaN(value))) {
+          throw this.#badValue(value, row, features[i]);
+        }
+      }
+      for (let i = 0; i < others.length; i++) {
+        const column = others[i];
+        const value = values[start + column];
+        if (!Number.isFinite(value)) throw this.#badValue(value, row, column);
+        if (column === weight && value < 0) {
+          throw new Failure(`${this.#source.name}: a[${row}, ${column}]: the weight ${value} is negative`);
+        }
+      }
+    }
+  }
+
+  #badValue(value: number, row: number, column: number): Failure {
+    const what = Number.isNaN(value) ? `is nan: ${MISSING_REMEDY}` : 'is not finite';
+    return new Failure(`${this.#source.name}: a[${row}, ${column}] ${what}`);
+  }
+
+  #others(values: Float64Array): Pick<RowChunk, 'weights' | 'groups'> {
+    const { weight, group } = this.#chosen;
+    const { columns } = this.#header;
+    const groups = group === undefined ? undefined : gather(values, columns, [group]);
+    return {
+      weights: weight === undefined ? undefined : gather(values, columns, [weight]),
+      groups: groups && Int32Array.from(groups, (value) => this.#groups.numberOf(value)),
+    };
+  }
 }
 
 async function readHeader(source: ByteSource): Promise<{ header: Header; dataStart: number }> {
@@ -76,17 +152,31 @@ async function readHeader(source: ByteSource): Promise<{ header: Header; dataSta
   return { header: parseHeader(source.name, text), dataStart };
 }
 
+/** An entry of the header, a literal of a Python dictionary: a text, a truth, a tuple of sizes, or the start of a list. */
+const ENTRY =
+  /\s*(['"])(descr|fortran_order|shape)\1\s*:\s*(?:(['"])([^'"]*)\3|(True|False)|\(([^()]*)\)|(\[))\s*(?:,|(?=\}))/y;
+/** Sizes with a comma after each but the last of several, as Python writes tuples. */
+const SIZES = /^\s*(?:\d+L?\s*,\s*(?:\d+L?\s*(?:,\s*\d+L?\s*)*,?\s*)?)?$/;
+
 /** Parses such as `{'descr': '<f8', 'fortran_order': False, 'shape': (150, 4), }`. */
 function parseHeader(name: string, text: string): Header {
-  const [, type] = /['"]descr['"]\s*:\s*(?:['"]([^'"]*)['"]|\[)/.exec(text) ?? [];
-  const [, fortran] = /['"]fortran_order['"]\s*:\s*(True|False)/.exec(text) ?? [];
-  const [, shape] = /['"]shape['"]\s*:\s*\(([\d\sL,]*)\)/.exec(text) ?? [];
-  if (type === undefined && /descr['"]\s*:\s*\[/.test(text)) {
-    throw new Failure(`${name} holds records with fields; save the numbers as one array of float64`);
+  const damaged = new Failure(`${name}: the .npy header is damaged`);
+  let [type, fortran, shape]: (string | undefined)[] = [];
+  let consumed = 1;
+  ENTRY.lastIndex = 1;
+  for (let entry = ENTRY.exec(text); entry; entry = ENTRY.exec(text)) {
+    const [, , key, , word, truth, sizes, list] = entry;
+    if (key === 'descr' && list) {
+      throw new Failure(`${name} holds records with fields; save the numbers as one array of float64`);
+    }
+    if (key === 'descr') type = word;
+    else if (key === 'fortran_order') fortran = truth;
+    else shape = sizes;
+    consumed = ENTRY.lastIndex;
   }
-  if (type === undefined || fortran === undefined || shape === undefined) {
-    throw new Failure(`${name}: the .npy header is damaged`);
-  }
+  if (/[^ -~\t\r\n]/.test(text)) throw damaged;
+  if (!text.startsWith('{') || !/^\s*\}\s*$/.test(text.slice(consumed))) throw damaged;
+  if (type === undefined || fortran === undefined || shape === undefined || !SIZES.test(shape)) throw damaged;
   if (type !== '<f8' && type !== '<f4') {
     const kind = /^>f[48]$/.test(type) ? `big-endian numbers (${type})` : `values of type ${type}`;
     throw new Failure(`${name} holds ${kind}; save it as float64: np.save(file, a.astype('<f8'))`);
@@ -107,83 +197,25 @@ function parseHeader(name: string, text: string): Header {
       `${name} is in Fortran order; save it in C order: np.save(file, np.ascontiguousarray(a))`,
     );
   }
-  if (rows === 0 || columns === 0)
+  if (rows === 0 || columns === 0) {
     throw new Failure(`${name} has ${rows} rows and ${columns} columns: no data`);
+  }
+  if (columns > MOST_COLUMNS || rows * columns > Number.MAX_SAFE_INTEGER / 8) {
+    throw new Failure(
+      `${name} says that it has ${rows} rows of ${columns} columns: its .npy header is damaged`,
+    );
+  }
   return { bytesPerValue: type === '<f8' ? 8 : 4, rows, columns };
 }
 
-function allocate(source: ByteSource, length: number): Float64Array {
-  try {
-    return new Float64Array(length);
-  } catch {
-    throw new Failure(`${source.name} says that it holds ${length} values: more than fits into memory`);
-  }
-}
-
-/** Little-endian bytes straight into place; every platform Node runs on is little-endian. */
-async function readDoubles(source: ByteSource, values: Float64Array): Promise<number> {
-  return source.readInto(new Uint8Array(values.buffer));
-}
-
-async function readFloats(source: ByteSource, values: Float64Array): Promise<number> {
-  const floats = new Float32Array(Math.min(FLOATS, values.length));
-  let bytes = 0;
-  for (let at = 0; at < values.length; at += floats.length) {
-    const part = floats.subarray(0, Math.min(floats.length, values.length - at));
-    const filled = await source.readInto(new Uint8Array(part.buffer, 0, part.byteLength));
-    bytes += filled;
-    if (filled < part.byteLength) break;
-    values.set(part, at);
-  }
-  return bytes;
-}
-
-/** @throws Failure for the first value in use that is missing or infinite, as NumPy would index it */
-function checkValues(
-  source: ByteSource,
-  values: Float64Array,
-  columns: number,
-  used: readonly number[],
-  allowMissing: boolean,
-): void {
-  for (let start = 0; start < values.length; start += columns) {
-    for (const column of used) {
-      const value = values[start + column];
-      if (Number.isFinite(value) || (allowMissing && Number.isNaN(value))) continue;
-      const what = Number.isNaN(value) ? `is nan: ${MISSING_REMEDY}` : 'is not finite';
-      throw new Failure(`${source.name}: a[${start / columns}, ${column}] ${what}`);
-    }
-  }
-}
-
-/** @throws Failure for the first weight that is negative */
-function checkWeights(source: ByteSource, values: Float64Array, columns: number, weight: number): void {
-  for (let start = 0; start < values.length; start += columns) {
-    const value = values[start + weight];
-    if (value < 0) {
-      throw new Failure(`${source.name}: a[${start / columns}, ${weight}]: the weight ${value} is negative`);
-    }
-  }
-}
-
-function gather(
-  values: Float64Array,
-  rows: number,
-  columns: number,
-  chosen: readonly number[],
-): Float64Array {
-  const result = new Float64Array(rows * chosen.length);
+/** Some columns of rows. */
+function gather(values: Float64Array, columns: number, chosen: readonly number[]): Float64Array {
+  const result = new Float64Array((values.length / columns) * chosen.length);
   let at = 0;
-  for (let row = 0; row < rows; row++) {
-    for (const column of chosen) result[at++] = values[row * columns + column];
+  for (let start = 0; start < values.length; start += columns) {
+    for (let i = 0; i < chosen.length; i++) result[at++] = values[start + chosen[i]];
   }
   return result;
-}
-
-function groupRows(values: Float64Array, columns: number, column: number): Groups {
-  const groups = new GroupNumbers();
-  for (let at = column; at < values.length; at += columns) groups.push(values[at]);
-  return groups.take();
 }
 
 function truncated(source: ByteSource, expected: number, found: number): Failure {

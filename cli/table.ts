@@ -43,13 +43,19 @@ export class GrowingVector<T extends Float64Array | Int32Array = Float64Array> {
     this.#segment = make(1024);
   }
 
-  push(value: number): void {
-    if (this.#used === this.#segment.length) {
-      this.#full.push(this.#segment);
-      this.#segment = this.#make(Math.min(SEGMENT, 2 * this.#segment.length));
-      this.#used = 0;
+  /** Appends all of them; they are copied. */
+  push(values: T): void {
+    for (let at = 0; at < values.length; ) {
+      if (this.#used === this.#segment.length) {
+        this.#full.push(this.#segment);
+        this.#segment = this.#make(Math.min(SEGMENT, 2 * this.#segment.length));
+        this.#used = 0;
+      }
+      const part = values.subarray(at, at + this.#segment.length - this.#used);
+      this.#segment.set(part as Float64Array & Int32Array, this.#used);
+      this.#used += part.length;
+      at += part.length;
     }
-    this.#segment[this.#used++] = value;
   }
 
   /** All values in one array; the vector is empty afterwards, its segments free to be collected one by one. */
@@ -70,25 +76,22 @@ export class GrowingVector<T extends Float64Array | Int32Array = Float64Array> {
 /** A Map cannot hold more keys. */
 const MOST_GROUPS = 1 << 24;
 
-/** Numbers the groups, from 0, as they appear row by row. */
+/** Numbers the groups, from 0, in the order in which they first appear. */
 export class GroupNumbers {
   readonly #numbers: Map<string | number, number> = new Map();
-  readonly #ids: GrowingVector<Int32Array> = new GrowingVector((length) => new Int32Array(length));
 
   /** @throws Failure for more groups than can be told apart */
-  push(group: string | number): void {
-    let id = this.#numbers.get(group);
-    if (id === undefined) {
-      id = this.#numbers.size;
-      if (id === MOST_GROUPS) throw new Failure(`--group-by: there are more than ${MOST_GROUPS} groups`);
-      // A copy: a piece of a text keeps the whole text in memory.
-      this.#numbers.set(typeof group === 'string' ? Buffer.from(group).toString() : group, id);
-    }
-    this.#ids.push(id);
+  numberOf(group: string | number): number {
+    const known = this.#numbers.get(group);
+    if (known !== undefined) return known;
+    const number = this.#numbers.size;
+    if (number === MOST_GROUPS) throw new Failure(`--group-by: there are more than ${MOST_GROUPS} groups`);
+    // A copy: a piece of a text keeps the whole text in memory.
+    this.#numbers.set(typeof group === 'string' ? Buffer.from(group).toString() : group, number);
+    return number;
   }
 
-  /** All groups; nothing may be pushed afterwards. */
-  take(): Groups {
-    return { ids: this.#ids.take(), names: Array.from(this.#numbers.keys(), String) };
+  names(): readonly string[] {
+    return Array.from(this.#numbers.keys(), String);
   }
 }

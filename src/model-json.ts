@@ -108,14 +108,13 @@ export function readModel(json: unknown): {
 
 function readFitted(value: unknown, d: number): Fitted {
   if (!isObject(value)) throw bad('fitted', 'an object', value);
-  const { converged, history, logLikelihood } = value;
+  const { converged, history } = value;
   if (typeof converged !== 'boolean') throw bad('fitted.converged', 'true or false', converged);
-  if (typeof logLikelihood !== 'number') throw bad('fitted.logLikelihood', 'a number', logLikelihood);
   if (!Array.isArray(history)) throw bad('fitted.history', 'an array of numbers', history);
   return {
     converged,
     iterations: count(value, 'iterations'),
-    logLikelihood,
+    logLikelihood: finite(value.logLikelihood, 'fitted.logLikelihood'),
     ...(value.prior !== undefined && {
       logPosterior: finite(value.logPosterior, 'fitted.logPosterior'),
       prior: readPrior(value.prior, d),

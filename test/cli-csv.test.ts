@@ -6,16 +6,17 @@ import { ByteSource } from '../cli/bytes.ts';
 import { cellKind, cellNumber } from '../cli/cells.ts';
 import type { Selection } from '../cli/columns.ts';
 import { findDelimiter } from '../cli/csv-format.ts';
-import { readCsv } from '../cli/read-csv.ts';
+import { openCsv } from '../cli/read-csv.ts';
 import { GrowingVector, type Table } from '../cli/table.ts';
+import { collect } from './helpers/rows.ts';
 
-/** Reads text that arrives in blocks of `size` bytes. */
-function read(text: string | Uint8Array, selection: Selection = {}, size = 1 << 20): Promise<Table> {
+/** Reads text that arrives in blocks of `size` bytes, and is looked at in windows of that size. */
+async function read(text: string | Uint8Array, selection: Selection = {}, size = 1 << 20): Promise<Table> {
   const bytes = typeof text === 'string' ? new TextEncoder().encode(text) : text;
   async function* blocks(): AsyncGenerator<Uint8Array> {
     for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
   }
-  return readCsv(new ByteSource('data.csv', blocks()), selection);
+  return collect(await openCsv(new ByteSource('data.csv', blocks()), selection, size));
 }
 
 async function values(text: string | Uint8Array, selection?: Selection, size?: number): Promise<number[]> {
@@ -265,7 +266,7 @@ describe('defects', () => {
     ['', 'data.csv is empty'],
     ['\n \n', 'data.csv is empty'],
     ['a,b\n', 'data.csv has a header, but no rows of data'],
-    ['a\0b', 'data.csv is neither text nor a .npy file'],
+    ['a\0b', 'data.csv is neither text nor a .npy, Parquet or Arrow file'],
     ['sep=;\n', 'data.csv is empty'],
     ['sep=;\n\n', 'data.csv is empty'],
     ['sep=;\na;b\n1;2\n3\n', 'data.csv, line 4: 1 cell, but line 2 has 2'],
@@ -318,7 +319,7 @@ describe('defects', () => {
 
 it('a growing vector keeps what it is given', () => {
   const vector = new GrowingVector();
-  for (let i = 0; i < 5_000_000; i++) vector.push(i);
+  for (let i = 0; i < 5_000_000; i += 1000) vector.push(Float64Array.from({ length: 1000 }, (_, j) => i + j));
   const all = vector.take();
   expect(all.length).toBe(5_000_000);
   expect(all.every((value, i) => value === i)).toBe(true);

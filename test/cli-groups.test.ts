@@ -5,8 +5,9 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type FitOptions, GaussianMixture, type ModelJSON } from 'gaussmix';
 import { describe, expect, it } from 'vitest';
-import { finished, npyBytes, run, start, temporaryFolder, writer } from './helpers/command.ts';
+import { finished, run, start, temporaryFolder, writer } from './helpers/command.ts';
 import { clusters, generator } from './helpers/data.ts';
+import { npyBytes } from './helpers/npy.ts';
 
 const folder = temporaryFolder();
 const write = writer(folder);

@@ -6,7 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { GaussianMixture } from 'gaussmix';
 import { describe, expect, it } from 'vitest';
 import packageJson from '../package.json' with { type: 'json' };
-import { npyBytes, run, temporaryFolder, writer } from './helpers/command.ts';
+import { run, temporaryFolder, writer } from './helpers/command.ts';
+import { npyBytes } from './helpers/npy.ts';
 
 const folder = temporaryFolder();
 const write = writer(folder);
@@ -100,9 +101,18 @@ describe('data that is refused', () => {
 
   it('formats that it does not read', async () => {
     for (const name of ['x.parquet', 'x.arrow', 'x.feather']) {
-      await refused(1, ['fit', write(name, 'PAR0'), '-k', '2'], /not available in this version/);
+      await refused(
+        1,
+        ['fit', write(name, 'PAR0'), '-k', '2'],
+        /is not a \.\w+ file: it does not begin as one/,
+      );
     }
-    await refused(1, ['fit', '-', '-k', '2'], /Parquet file, which is not available/, 'PAR1....');
+    await refused(
+      1,
+      ['fit', '-', '-k', '2'],
+      /Parquet file, whose index is at its end: give the file/,
+      'PAR1....',
+    );
     await refused(1, ['fit', '-', '-k', '2'], /is compressed/, Buffer.from([0x1f, 0x8b, 8, 0]));
     await refused(1, ['fit', '-', '-k', '2'], /zip archive/, 'PK\x03\x04');
     await refused(1, ['fit', '-', '-k', '2'], /neither text nor/, Buffer.alloc(100));

@@ -10,9 +10,10 @@ import type { Browser } from 'playwright-core';
 import { afterAll, describe, expect, it } from 'vitest';
 import { findBrowser } from '../scripts/runtimes.mjs';
 import { launch } from './helpers/browser.ts';
-import { npyBytes, run, temporaryFolder, writer } from './helpers/command.ts';
+import { run, temporaryFolder, writer } from './helpers/command.ts';
 import { clusters, generator, loadExample } from './helpers/data.ts';
 import { leftOut } from './helpers/left-out.ts';
+import { npyBytes } from './helpers/npy.ts';
 
 const folder = temporaryFolder();
 const write = writer(folder);

@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { GaussianMixture, type ModelJSON } from 'gaussmix';
 import { describe, expect, it } from 'vitest';
-import { npyBytes, run, temporaryFolder, writer } from './helpers/command.ts';
+import { run, temporaryFolder, writer } from './helpers/command.ts';
 import { loadExample } from './helpers/data.ts';
+import { npyBytes } from './helpers/npy.ts';
 
 const folder = temporaryFolder();
 const write = writer(folder);
