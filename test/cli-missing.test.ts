@@ -4,9 +4,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { GaussianMixture, type ModelJSON } from 'gaussmix';
 import { describe, expect, it } from 'vitest';
-import { npyBytes, run, temporaryFolder, writer } from './helpers/command.ts';
+import { run, temporaryFolder, writer } from './helpers/command.ts';
 import { loadExample } from './helpers/data.ts';
 import { withHoles } from './helpers/missing.ts';
+import { npyBytes } from './helpers/npy.ts';
 
 const folder = temporaryFolder();
 const write = writer(folder);
