@@ -208,6 +208,24 @@ export interface CriteriaOptions extends DataOptions {
   readonly sampleWeight?: ArrayLike<number> | undefined;
 }
 
+/** The last argument of {@link accumulate}. */
+export interface AccumulateOptions extends DataOptions {
+  /** One per row (N), each finite and >= 0; a weight of 2 means the row twice. Default: 1 each. */
+  readonly sampleWeight?: ArrayLike<number> | undefined;
+  /**
+   * Number of the first of these rows among all rows, from 0: a multiple of 4,096. With it, statistics know which rows they are
+   * of: merged in any order they give the same bits, rows counted twice and rows left out are found.
+   */
+  readonly firstRow?: number | undefined;
+}
+
+/** The last argument of {@link maximize}: options of a fit that an M-step has. */
+export interface MaximizeOptions
+  extends Pick<CommonFitOptions, 'covarianceType' | 'regularization' | 'prior'> {
+  /** Told of each component that lost its rows or whose covariance had to be raised: one sentence. */
+  readonly onWarning?: ((warning: string) => void) | undefined;
+}
+
 /** Options as the fit uses them: checked, and with no default left to fill in. */
 export interface FitSettings {
   readonly nComponents: number;
@@ -225,6 +243,9 @@ export interface FitSettings {
   readonly missing: 'error';
   readonly onIteration: AsyncIterationCallback | undefined;
 }
+
+/** What of them an M-step needs. */
+export type StepSettings = Pick<FitSettings, 'covarianceType' | 'regularization' | 'prior'>;
 
 const COUNT_NAMES = ['nComponents', 'k', 'nClusters'] as const;
 
@@ -373,6 +394,57 @@ export function validateCriteriaOptions(
   checkKnownNames(given, ['sampleWeight', 'missing'], 'criteria');
   checkMissing(given.missing);
   return checkSampleWeight(given.sampleWeight, rows, 1);
+}
+
+/**
+ * Checks the last argument of {@link accumulate}.
+ * @param multiple what the first row's number must be a multiple of
+ * @throws GaussmixError UNKNOWN_OPTION, INVALID_OPTION
+ */
+export function validateAccumulateOptions(
+  options: AccumulateOptions | undefined,
+  rows: number,
+  multiple: number,
+): { readonly weights: Float64Array | undefined; readonly firstRow: number | undefined } {
+  if (options === undefined) return { weights: undefined, firstRow: undefined };
+  const given = optionsObject(options, 'the last argument', ' such as { sampleWeight }');
+  checkKnownNames(given, ['sampleWeight', 'missing', 'firstRow'], 'accumulate');
+  checkMissing(given.missing);
+  const { firstRow } = given;
+  const isBlock =
+    Number.isSafeInteger(firstRow) && (firstRow as number) >= 0 && (firstRow as number) % multiple === 0;
+  if (firstRow !== undefined && !isBlock) {
+    const allowed = `a multiple of ${multiple}, from 0: statistics are summed in blocks of so many rows. Cut the rows there, or leave it out`;
+    throw invalid('firstRow', firstRow, 'number', allowed);
+  }
+  return {
+    weights: checkSampleWeight(given.sampleWeight, rows, 0),
+    firstRow: firstRow as number | undefined,
+  };
+}
+
+/**
+ * Checks the last argument of {@link maximize}.
+ * @param k components @param rows rows of the statistics @param model covariance type where none is given
+ * @throws GaussmixError UNKNOWN_OPTION, INVALID_OPTION, TOO_FEW_ROWS
+ */
+export function validateMaximizeOptions(
+  options: MaximizeOptions | undefined,
+  k: number,
+  rows: number,
+  model: CovarianceModel,
+): StepSettings & { readonly onWarning: ((warning: string) => void) | undefined } {
+  const given = optionsObject(options ?? {}, 'the last argument', ' such as { regularization: 0 }');
+  const { covarianceType, regularization, prior, onWarning } = given;
+  checkKnownNames(given, ['covarianceType', 'regularization', 'prior', 'onWarning'], 'maximize');
+  if (onWarning !== undefined && typeof onWarning !== 'function') {
+    throw invalid('onWarning', onWarning, 'function', 'a function');
+  }
+  const step = { nComponents: k, covarianceType: covarianceType ?? model, regularization, prior };
+  return {
+    ...validateFitOptions(step, rows),
+    onWarning: onWarning as ((warning: string) => void) | undefined,
+  };
 }
 
 /**
@@ -592,8 +664,16 @@ function checkCallback(value: unknown): AsyncIterationCallback | undefined {
   throw invalid('onIteration', value, 'function', 'a function');
 }
 
-/** Copies unless it is a Float64Array already. */
-function checkSampleWeight(value: unknown, rows: number, nComponents: number): Float64Array | undefined {
+/**
+ * Checks sample weights; copies unless they are a Float64Array already.
+ * @param nComponents at least so many must be above 0
+ * @throws GaussmixError INVALID_OPTION, TOO_FEW_ROWS
+ */
+export function checkSampleWeight(
+  value: unknown,
+  rows: number,
+  nComponents: number,
+): Float64Array | undefined {
   if (value === undefined) return undefined;
   const given = value as ArrayLike<unknown>;
   if (typeof value !== 'object' || value === null || !Number.isSafeInteger(given.length)) {
@@ -616,7 +696,7 @@ function checkSampleWeight(value: unknown, rows: number, nComponents: number): F
     if (weights !== given) weights[row] = weight;
     if (weight > 0) positive++;
   }
-  if (positive === 0) {
+  if (positive === 0 && nComponents > 0) {
     throw new GaussmixRangeError(
       'INVALID_OPTION',
       'sampleWeight is 0 for every row; at least one must be above 0',
