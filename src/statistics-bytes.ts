@@ -118,7 +118,7 @@ export function decodeStatistics(given: Uint8Array): StatisticsContent {
     const [start, size] = read(2);
     const sum = read(sumCount);
     checkSums(sum, form, k, d);
-    if (part === 0 && start === UNNUMBERED && size === 0) loose = sum;
+    if (part === 0 && start === UNNUMBERED && Object.is(size, 0)) loose = sum;
     else if (isSubtree(start, size)) parts.push({ start, size, sum });
     else
       throw damaged(`there is a sum over ${size} blocks from block ${start}, which the tree does not have`);
@@ -158,9 +158,15 @@ function readHeader(bytes: Uint8Array, view: DataView): number[] {
 }
 
 function isSubtree(start: number, size: number): boolean {
-  const isPower = size >= 1 && size <= MOST_BLOCKS && Number.isInteger(Math.log2(size));
+  let odd = size;
+  while (odd >= 2 && odd % 2 === 0) odd /= 2;
   return (
-    isPower && Number.isSafeInteger(start) && start >= 0 && start % size === 0 && start + size <= MOST_BLOCKS
+    odd === 1 &&
+    Number.isSafeInteger(start) &&
+    start >= 0 &&
+    !Object.is(start, -0) &&
+    start % size === 0 &&
+    start + size <= MOST_BLOCKS
   );
 }
 

@@ -190,7 +190,8 @@ export function accumulate(
   return statisticsOf({ reference, featureNames, rows: source.rows, sums });
 }
 
-function sumsOf(
+/** Statistics of the rows of a source under a mixture, by blocks: the first one is number `firstBlock`. */
+export function sumsOf(
   reference: ModelParameters,
   source: RowSource,
   weights: Float64Array | undefined,
