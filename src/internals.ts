@@ -9,6 +9,7 @@ import { checkSampleWeight, validateFitOptions } from './options.ts';
 import { KernelMixture } from './parameters.ts';
 import { ResidentRows, runOn } from './passes.ts';
 import { Random } from './random.ts';
+import { recentre } from './recentre.ts';
 import { toRowSource } from './row-source.ts';
 import { sumsOf } from './statistics.ts';
 import { checkSums, sumsLength } from './statistics-bytes.ts';
@@ -29,6 +30,7 @@ export const internals: {
   readonly compiledModule: typeof compiledModule;
   readonly modelOf: typeof modelOf;
   readonly parametersOf: typeof parametersOf;
+  readonly recentre: typeof recentre;
   readonly runOn: typeof runOn;
   readonly startRowCount: typeof startRowCount;
   readonly stepFrom: typeof stepFrom;
@@ -52,6 +54,7 @@ export const internals: {
   compiledModule,
   modelOf,
   parametersOf,
+  recentre,
   runOn,
   startRowCount,
   stepFrom,

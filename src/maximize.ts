@@ -6,6 +6,7 @@ import { BLOCK, type Kernel, withKernel } from './kernel.ts';
 import type { StepSettings } from './options.ts';
 import type { ModelParameters } from './parameters.ts';
 import type { Asking, RowRequest } from './passes.ts';
+import { recentre } from './recentre.ts';
 import { featureLabel } from './value-rules.ts';
 
 /** Statistics about the means of a mixture. */
@@ -95,59 +96,49 @@ function emptyWarning(component: number): string {
 }
 
 /**
- * Mean and variances of all rows from statistics about the means of a mixture: the responsibilities of each row sum to one. Spherical
- * statistics have the mean of the variances alone, which is all that is asked for there.
+ * Mean and variances of all rows: their statistics about the mean of all, summed over the components, for the responsibilities of each row
+ * sum to one. Spherical statistics have the mean of the variances alone, which is all that is asked for there.
  */
 function momentsOf({ form, k, d, means }: ModelParameters, sums: Float64Array): KnownMoments {
   const total = sums[0];
-  const counts = sums.subarray(2, 2 + k);
-  const firsts = sums.subarray(2 + k, 2 + k + k * d);
-  const scatter = sums.subarray(2 + k + k * d, sums.length - 1);
   // About the first mean: differences of means keep their digits however far away all of them are.
-  const shift = new Float64Array(d);
-  for (let component = 0; component < k; component++) {
-    for (let j = 0; j < d; j++) {
-      const difference = means[component * d + j] - means[j];
-      shift[j] += firsts[component * d + j] + counts[component] * difference;
-    }
+  const mean = new Float64Array(d);
+  for (let i = 0; i < k * d; i++) {
+    const count = sums[2 + Math.floor(i / d)];
+    mean[i % d] += (sums[2 + k + i] + count * (means[i] - means[i % d])) / total;
   }
-  const mean = shift.map((sum, j) => means[j] + sum / total);
-  const covariance = new Float64Array(d * d);
+  for (let j = 0; j < d; j++) mean[j] += means[j];
+  const about = sums.slice();
+  recentre(
+    about,
+    means.map((value, i) => mean[i % d] - value),
+    form,
+    k,
+    d,
+  );
+  const scatter = about.subarray(2 + k + k * d, -1);
   const variance = new Float64Array(d);
-  for (let component = 0; component < k; component++) {
-    const away = Float64Array.from(
-      { length: d },
-      (_, j) => means[component * d + j] - means[j] - shift[j] / total,
-    );
-    const first = firsts.subarray(component * d, (component + 1) * d);
-    for (let i = 0; i < d; i++) {
-      const moved = first[i] + counts[component] * away[i];
-      for (let j = 0; j < d; j++) covariance[i * d + j] += first[j] * away[i] + away[j] * moved;
+  if (form === 'spherical' || form === 'diag') {
+    const share = form === 'diag' ? total : total * d;
+    for (const [i, squares] of scatter.entries()) {
+      if (form === 'diag') variance[i % d] += squares / share;
+      else for (let j = 0; j < d; j++) variance[j] += squares / share;
     }
+    return { total, mean, variance: variance.map(atLeast0), covariance: undefined };
   }
-  for (let j = 0; j < d; j++) variance[j] = covariance[j * d + j];
-  if (form === 'spherical') {
-    const sum = variance.reduce((a, b) => a + b, 0) + scatter.reduce((a, b) => a + b, 0);
-    return { total, mean, variance: variance.fill(Math.max(0, sum / (total * d))), covariance: undefined };
-  }
-  if (form === 'diag') {
-    for (let i = 0; i < k * d; i++) variance[i % d] += scatter[i];
-    return { total, mean, variance: variance.map((sum) => Math.max(0, sum / total)), covariance: undefined };
-  }
-  const triangle = (d * (d + 1)) / 2;
-  for (let from = 0; from < scatter.length; from += triangle) {
-    let at = from;
+  const covariance = new Float64Array(d * d);
+  for (let at = 0; at < scatter.length; ) {
     for (let i = 0; i < d; i++) {
       for (let j = 0; j <= i; j++, at++) {
-        covariance[i * d + j] += scatter[at];
-        if (i !== j) covariance[j * d + i] += scatter[at];
+        covariance[i * d + j] += scatter[at] / total;
+        covariance[j * d + i] = covariance[i * d + j];
       }
     }
   }
-  for (let i = 0; i < d; i++) {
-    variance[i] = Math.max(0, covariance[i * d + i] / total);
-    for (let j = 0; j <= i; j++)
-      covariance[i * d + j] = covariance[j * d + i] = covariance[i * d + j] / total;
-  }
-  return { total, mean, variance, covariance };
+  return { total, mean, variance: variance.map((_, j) => atLeast0(covariance[j * (d + 1)])), covariance };
+}
+
+/** Rounding may leave a variance of 0 below it. */
+function atLeast0(variance: number): number {
+  return Math.max(0, variance);
 }

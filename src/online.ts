@@ -10,7 +10,6 @@ import { GaussmixRangeError, GaussmixTypeError } from './errors.ts';
 import { internals } from './internals.ts';
 import { checkKnownNames } from './options.ts';
 import type { ModelParameters } from './parameters.ts';
-import { recentre } from './recentre.ts';
 import type { RowSource } from './row-source.ts';
 
 /** Options of {@link OnlineGaussianMixture}. Those that a fit has too mean the same. */
@@ -273,7 +272,7 @@ export class OnlineGaussianMixture {
     const outcome = internals.stepFrom({ reference, featureNames, rows, sums }, this.#settings);
     const mixture = outcome.parameters;
     const shift = mixture.means.map((mean, i) => mean - reference.means[i]);
-    recentre(sums, shift, mixture.form, mixture.k, d);
+    internals.recentre(sums, shift, mixture.form, mixture.k, d);
     const warnings = new Set([...state.warnings, ...outcome.warnings]);
     return { ...state, mixture, sums, waiting: 0, warnings: [...warnings].slice(0, MOST_WARNINGS) };
   }

@@ -1,9 +1,15 @@
 // The bytes of sufficient statistics: writing them, and reading them with every defect named. Layout: docs/STATISTICS.md.
-// Must not compute statistics. Lengths in the bytes are believed only once they agree with how many bytes there are.
+// Must not compute statistics. Arrays are little-endian where Wasm memories are read as arrays at all. Lengths in the bytes are believed only once they agree with how many bytes there are.
 import { type BlockSum, BlockSums } from './block-sums.ts';
 import { type GaussmixError, GaussmixRangeError, GaussmixTypeError } from './errors.ts';
 import { withKernel } from './kernel.ts';
-import { COVARIANCE_MODELS, type CovarianceForm, formOf, modelCode } from './options.ts';
+import {
+  COVARIANCE_MODELS,
+  type CovarianceForm,
+  type CovarianceModel,
+  formOf,
+  modelCode,
+} from './options.ts';
 import {
   checkMeans,
   checkWeights,
@@ -15,7 +21,7 @@ import {
 /** A byte above 127, a name, both kinds of line end and the old end of text: what a transfer as text would change. */
 const MAGIC = [0x89, 0x47, 0x4d, 0x53, 0x0d, 0x0a, 0x1a, 0x0a];
 const VERSION = 1;
-const HEADER_BYTES = 56;
+const INTEGERS_END = 32;
 const CHECKSUM_BYTES = 4;
 /** Start of a partial sum whose rows have no numbers. */
 const UNNUMBERED = -1;
@@ -56,61 +62,54 @@ export function encodeStatistics({ reference, featureNames, rows, sums }: Statis
     ...parts.flatMap(({ start, size, sum }) => [Float64Array.of(start, size), sum]),
   ];
   const count = doubles.reduce((length, values) => length + values.length, 0);
-  const bytes = new Uint8Array(32 + 8 * count + names.length + CHECKSUM_BYTES);
-  const view = new DataView(bytes.buffer);
+  const bytes = new Uint8Array(INTEGERS_END + 8 * count + names.length + CHECKSUM_BYTES);
   bytes.set(MAGIC);
-  const header = [VERSION, modelCode(model), k, d, parts.length, names.length];
-  for (const [i, value] of header.entries()) view.setUint32(8 + 4 * i, value, true);
-  let at = 32;
+  const integers = [VERSION, modelCode(model), k, d, parts.length, names.length];
+  new Uint32Array(bytes.buffer, MAGIC.length, integers.length).set(integers);
+  const target = new Float64Array(bytes.buffer, INTEGERS_END, count);
+  let at = 0;
   for (const values of doubles) {
-    for (const value of values) {
-      view.setFloat64(at, value, true);
-      at += 8;
-    }
+    target.set(values, at);
+    at += values.length;
   }
-  bytes.set(names, at);
-  view.setUint32(bytes.length - CHECKSUM_BYTES, checksum(bytes.subarray(0, -CHECKSUM_BYTES)), true);
+  bytes.set(names, INTEGERS_END + 8 * count);
+  const sum = checksum(bytes.subarray(0, -CHECKSUM_BYTES));
+  bytes.set(new Uint8Array(Uint32Array.of(sum).buffer), bytes.length - CHECKSUM_BYTES);
   return bytes;
 }
 
 /** @throws GaussmixError INVALID_STATISTICS for anything that {@link encodeStatistics} could not have written */
 export function decodeStatistics(given: Uint8Array): StatisticsContent {
-  const bytes = bytesOf(given);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const [code, k, d, partCount, nameBytes] = readHeader(bytes, view);
-  const model = COVARIANCE_MODELS[code];
-  if (model === undefined) throw damaged(`there is no covariance type of code ${code}`);
-  if (k < 1 || d < 1 || partCount < 1) throw damaged(`${k} components, ${d} features, ${partCount} sums`);
+  if (!(given instanceof Uint8Array)) {
+    throw new GaussmixTypeError('INVALID_STATISTICS', 'fromBytes takes a Uint8Array, as toBytes gives it');
+  }
+  // From an address that is a multiple of 8, which those given need not have.
+  const bytes = Uint8Array.from(given);
+  const [model, k, d, partCount, nameBytes] = readIntegers(bytes);
   const form = formOf(model);
   const covarianceCount = covarianceLength(form, k, d);
   const sumCount = sumsLength(form, k, d);
-  const doubles = k + k * d + covarianceCount + partCount * (2 + sumCount);
-  const needed = HEADER_BYTES + 8 * doubles + nameBytes + CHECKSUM_BYTES;
+  const doubles = 3 + k + k * d + covarianceCount + partCount * (2 + sumCount);
+  const needed = INTEGERS_END + 8 * doubles + nameBytes + CHECKSUM_BYTES;
   if (needed !== bytes.length) {
     throw damaged(
       `there are ${bytes.length} bytes, but their header needs ${needed}: something is cut off or added`,
     );
   }
-  if (view.getUint32(bytes.length - CHECKSUM_BYTES, true) !== checksum(bytes.subarray(0, -CHECKSUM_BYTES))) {
+  const end = bytes.length - CHECKSUM_BYTES;
+  if (new Uint32Array(bytes.slice(end).buffer)[0] !== checksum(bytes.subarray(0, end))) {
     throw damaged('the checksum is wrong: bytes were changed on the way');
   }
-  let at = 32;
+  let at = INTEGERS_END;
   const read = (count: number): Float64Array => {
-    const values = Float64Array.from({ length: count }, (_, i) => view.getFloat64(at + 8 * i, true));
+    const values = new Float64Array(bytes.buffer, at, count);
     at += 8 * count;
     return values;
   };
-  const [rows, count, logLikelihood] = read(3);
+  const [rows] = read(3);
   if (!(Number.isSafeInteger(rows) && rows >= 1)) throw damaged(`there are ${rows} rows`);
-  const reference = {
-    model,
-    form,
-    k,
-    d,
-    weights: read(k),
-    means: read(k * d),
-    covariances: read(covarianceCount),
-  };
+  const [weights, means, covariances] = [read(k), read(k * d), read(covarianceCount)];
+  const reference = { model, form, k, d, weights, means, covariances };
   checkReference(reference);
   let loose: Float64Array | undefined;
   const parts: BlockSum[] = [];
@@ -118,43 +117,36 @@ export function decodeStatistics(given: Uint8Array): StatisticsContent {
     const [start, size] = read(2);
     const sum = read(sumCount);
     checkSums(sum, form, k, d);
-    if (part === 0 && start === UNNUMBERED && Object.is(size, 0)) loose = sum;
+    if (start === UNNUMBERED) loose = sum;
     else if (isSubtree(start, size)) parts.push({ start, size, sum });
-    else
-      throw damaged(`there is a sum over ${size} blocks from block ${start}, which the tree does not have`);
+    else throw damaged(`the tree has no sum over ${size} blocks from block ${start}`);
   }
-  const sums = new BlockSums(parts, loose);
-  const known = [count, logLikelihood].every((value, i) => Object.is(value + 0, sums.total[i] + 0));
-  const canonical = sums.parts.length === parts.length && sums.parts.every((part, i) => part === parts[i]);
-  if (!known || !canonical) throw damaged('the sums do not agree with their header');
-  const featureNames = nameBytes > 0 ? readNames(bytes.subarray(at, at + nameBytes), d) : undefined;
-  return { reference, featureNames, rows, sums };
+  const featureNames = nameBytes > 0 ? readNames(bytes.subarray(at, end), d) : undefined;
+  const content = { reference, featureNames, rows, sums: new BlockSums(parts, loose) };
+  // Totals in the header, the order of the sums, spaces in the names.
+  const again = encodeStatistics(content);
+  if (again.length !== bytes.length || again.some((byte, i) => byte !== bytes[i])) {
+    throw damaged('the header does not agree with the sums, or they are in another order');
+  }
+  return content;
 }
 
-function bytesOf(given: unknown): Uint8Array {
-  if (given instanceof Uint8Array) return given;
-  if (given instanceof ArrayBuffer) return new Uint8Array(given);
-  throw new GaussmixTypeError('INVALID_STATISTICS', 'fromBytes takes a Uint8Array, as toBytes gives it');
-}
-
-/** The integers after the version. */
-function readHeader(bytes: Uint8Array, view: DataView): number[] {
+/** The integers after the version, the first of them as the covariance type it stands for. */
+function readIntegers(bytes: Uint8Array<ArrayBuffer>): [CovarianceModel, number, number, number, number] {
   if (bytes.length === 0) throw damaged('there are no bytes');
   if (!MAGIC.slice(0, bytes.length).every((byte, i) => bytes[i] === byte)) {
     throw damaged(
       'these bytes are no statistics of gaussmix (or were transferred as text): they begin otherwise',
     );
   }
-  if (bytes.length < HEADER_BYTES + CHECKSUM_BYTES)
-    throw damaged(`there are only ${bytes.length} bytes: the rest is cut off`);
-  const version = view.getUint32(8, true);
-  if (version !== VERSION) {
-    throw new GaussmixRangeError(
-      'INVALID_STATISTICS',
-      `the statistics have version ${version}; this library reads version ${VERSION}`,
-    );
-  }
-  return [12, 16, 20, 24, 28].map((at) => view.getUint32(at, true));
+  if (bytes.length < INTEGERS_END) throw damaged(`there are only ${bytes.length} bytes: the rest is cut off`);
+  const [version, code, k, d, parts, names] = new Uint32Array(bytes.buffer, MAGIC.length, 6);
+  const model = COVARIANCE_MODELS[code];
+  if (version !== VERSION)
+    throw damaged(`they have version ${version}; this library reads version ${VERSION}`);
+  if (model === undefined) throw damaged(`there is no covariance type of code ${code}`);
+  if (k * d * parts === 0) throw damaged(`${k} components, ${d} features, ${parts} sums`);
+  return [model, k, d, parts, names];
 }
 
 function isSubtree(start: number, size: number): boolean {
@@ -164,7 +156,6 @@ function isSubtree(start: number, size: number): boolean {
     odd === 1 &&
     Number.isSafeInteger(start) &&
     start >= 0 &&
-    !Object.is(start, -0) &&
     start % size === 0 &&
     start + size <= MOST_BLOCKS
   );
@@ -196,42 +187,40 @@ function checkReference(reference: ModelParameters): void {
   }
 }
 
-/** Whether some rows and responsibilities have these sums, as far as single elements tell. */
+/**
+ * Checks that some rows and responsibilities can have these sums, as far as single elements tell.
+ * @throws GaussmixRangeError INVALID_STATISTICS
+ */
 export function checkSums(sum: Float64Array, form: CovarianceForm, k: number, d: number): void {
-  const total = sum[0];
   const counts = sum.subarray(2, 2 + k);
-  if (!sum.every(Number.isFinite)) throw damaged('a sum is not finite');
-  if (!(total >= 0) || counts.some((count) => count < 0)) throw damaged('a count is negative');
   const counted = counts.reduce((a, b) => a + b, 0);
-  if (Math.abs(counted - total) > ROUNDING * total)
-    throw damaged('the counts of the components do not add up to that of the rows');
-  const scatter = sum.subarray(2 + k + k * d, sum.length - 1);
-  /** Whether a² is at most b c, but for rounding. */
-  const bounded = (a: number, b: number, c: number): boolean => {
-    return Math.abs(a) <= Math.sqrt(b) * Math.sqrt(c) * (1 + ROUNDING) + UNDERFLOW;
-  };
+  const plausible =
+    sum.every(Number.isFinite) &&
+    sum[0] >= 0 &&
+    counts.every((count) => count >= 0) &&
+    Math.abs(counted - sum[0]) <= ROUNDING * sum[0];
+  if (!plausible || !scatterIsPossible(sum, form, k, d)) throw damaged('no rows have such sums');
+}
+
+/** Whether squares are not negative and, by the inequality of Cauchy and Schwarz, as large as the other sums need. */
+function scatterIsPossible(sum: Float64Array, form: CovarianceForm, k: number, d: number): boolean {
+  const firsts = 2 + k;
   const pairs = (d * (d + 1)) / 2;
   const width = { spherical: 1, diag: d, tied: pairs, full: pairs }[form];
-  for (let first = 0; first < scatter.length; first += width) {
-    const one = scatter.subarray(first, first + width);
-    const variance = (j: number): number => one[form === 'diag' ? j : (j * (j + 3)) / 2];
-    const diagonal = Array.from({ length: form === 'spherical' ? 1 : d }, (_, j) => variance(j));
-    if (diagonal.some((value) => value < 0)) throw damaged('a sum of squares is negative');
-    for (let i = 0, at = 0; width === pairs && form !== 'spherical' && form !== 'diag' && i < d; i++) {
-      for (let j = 0; j <= i; j++, at++) {
-        if (!bounded(one[at], diagonal[i], diagonal[j]))
-          throw damaged('a sum of products is larger than the squares allow');
-      }
-    }
-    for (let component = 0; component < k; component++) {
-      if (form !== 'tied' && component !== first / width) continue;
-      for (let j = 0; j < d; j++) {
-        const squares = diagonal[form === 'spherical' ? 0 : j];
-        if (bounded(sum[2 + k + component * d + j], counts[component], squares)) continue;
-        throw damaged('a sum of differences is larger than the squares allow');
+  const bounded = (a: number, b: number, c: number): boolean =>
+    Math.abs(a) <= Math.sqrt(b) * Math.sqrt(c) * (1 + ROUNDING) + UNDERFLOW;
+  for (let component = 0; component < k; component++) {
+    const at = firsts + k * d + (form === 'tied' ? 0 : component * width);
+    const square = (j: number): number => sum[at + (width === pairs ? (j * (j + 3)) / 2 : j % width)];
+    for (let i = 0; i < d; i++) {
+      if (!(square(i) >= 0) || !bounded(sum[firsts + component * d + i], sum[2 + component], square(i)))
+        return false;
+      for (let j = 0; width === pairs && j < i; j++) {
+        if (!bounded(sum[at + (i * (i + 1)) / 2 + j], square(i), square(j))) return false;
       }
     }
   }
+  return true;
 }
 
 function readNames(bytes: Uint8Array, d: number): readonly string[] {

@@ -2,7 +2,7 @@
 // Must not iterate, nor know where rows or statistics travel: that is the business of whoever runs it.
 import { BlockSums } from './block-sums.ts';
 import { GaussmixRangeError, GaussmixTypeError } from './errors.ts';
-import { GaussianMixture, modelOf, parametersOf } from './gaussian-mixture.ts';
+import { GaussianMixture, modelOf, parametersOf, sourceFor } from './gaussian-mixture.ts';
 import { BLOCK, type Kernel, withKernel } from './kernel.ts';
 import type { MatrixLike } from './matrix.ts';
 import { stepFrom } from './maximize.ts';
@@ -15,7 +15,7 @@ import {
 } from './options.ts';
 import { KernelMixture, type ModelParameters } from './parameters.ts';
 import { blockCount, blockRows, PassingRows, statisticsCount } from './passes.ts';
-import { type RowSource, toRowSource } from './row-source.ts';
+import type { RowSource } from './row-source.ts';
 import { decodeStatistics, encodeStatistics, type StatisticsContent } from './statistics-bytes.ts';
 import { describeValue } from './value-rules.ts';
 
@@ -124,15 +124,18 @@ export class SufficientStatistics {
 
 /** What of two mixtures is not the same to the bit. */
 function firstDifference(a: StatisticsContent, b: StatisticsContent): string | undefined {
-  if (a.reference === b.reference && a.featureNames === b.featureNames) return undefined;
-  if (a.reference.model !== b.reference.model) return 'covariance types';
-  if (a.reference.k !== b.reference.k) return 'numbers of components';
-  if (a.reference.d !== b.reference.d) return 'numbers of features';
-  for (const name of ['weights', 'means', 'covariances'] as const) {
-    const theirs = b.reference[name];
-    if (a.reference[name].some((value, i) => value !== theirs[i])) return name;
-  }
-  return JSON.stringify(a.featureNames) === JSON.stringify(b.featureNames) ? undefined : 'feature names';
+  const [mine, theirs] = [a, b].map(({ reference, featureNames }): Record<string, unknown> => {
+    const { model, k, d, weights, means, covariances } = reference;
+    const sizes = { 'covariance types': model, 'numbers of components': k, 'numbers of features': d };
+    return { ...sizes, weights, means, covariances, 'feature names': JSON.stringify(featureNames) };
+  });
+  return Object.keys(mine).find((name) => !isSame(mine[name], theirs[name]));
+}
+
+/** Whether two values, or all elements of two arrays of the same length, are equal. */
+function isSame(a: unknown, b: unknown): boolean {
+  if (!(a instanceof Float64Array)) return a === b;
+  return a === b || a.every((value, i) => value === (b as Float64Array)[i]);
 }
 
 /**
@@ -169,14 +172,7 @@ export function accumulate(
       `the second argument of accumulate must be a GaussianMixture, not ${describeValue(model)}`,
     );
   }
-  const source = toRowSource(data, { columns: model.featureNames });
-  const { nFeatures, featureNames } = model;
-  if (source.columns !== nFeatures) {
-    throw new GaussmixRangeError(
-      'INVALID_SHAPE',
-      `data has ${source.columns} column${source.columns === 1 ? '' : 's'}, but the model was made for ${nFeatures}`,
-    );
-  }
+  const source = sourceFor(model, data);
   const { weights, firstRow } = validateAccumulateOptions(options, source.rows, BLOCK);
   const reference = parametersOf(model);
   const numbered = sumsOf(reference, source, weights, (firstRow ?? 0) / BLOCK);
@@ -187,7 +183,7 @@ export function accumulate(
       'the sum of weighted squares overflows; rescale the columns or the sample weights',
     );
   }
-  return statisticsOf({ reference, featureNames, rows: source.rows, sums });
+  return statisticsOf({ reference, featureNames: model.featureNames, rows: source.rows, sums });
 }
 
 /** Statistics of the rows of a source under a mixture, by blocks: the first one is number `firstBlock`. */

@@ -289,7 +289,7 @@ describe('what is refused', () => {
       ],
       ['sums', (json) => ({ ...json, sums: [1, 2] })],
       [
-        'negative',
+        'no rows have such sums',
         (json) => ({ ...json, sums: (json.sums as number[]).map((sum, i) => (i === 2 ? -1 : sum)) }),
       ],
       ['weights', (json) => ({ ...json, model: { ...(json.model as object), weights: [1, 1] } })],
