@@ -22,10 +22,6 @@ import { describeValue } from './value-rules.ts';
 /** Held by this file alone. */
 const CONSTRUCT: unique symbol = Symbol('construct');
 
-/** For this file: statistics of such a content, and the content of statistics. */
-let statisticsOf: (content: StatisticsContent) => SufficientStatistics;
-let contentOf: (statistics: SufficientStatistics) => StatisticsContent;
-
 /**
  * What an M-step needs to know of some rows: for each component of the mixture that {@link accumulate} was given, the sums of the
  * responsibilities, of the differences from its mean, and of their products; see docs/STATISTICS.md. Immutable. N rows, however many,
@@ -34,7 +30,6 @@ let contentOf: (statistics: SufficientStatistics) => StatisticsContent;
 export class SufficientStatistics {
   readonly #content: StatisticsContent;
 
-  /** @internal */
   private constructor(token: typeof CONSTRUCT, content: StatisticsContent) {
     if (token !== CONSTRUCT) {
       throw new GaussmixTypeError(
@@ -46,9 +41,17 @@ export class SufficientStatistics {
     Object.freeze(this);
   }
 
-  static {
-    statisticsOf = (content) => new SufficientStatistics(CONSTRUCT, content);
-    contentOf = (statistics) => statistics.#content;
+  /**
+   * Not by a static block: bundlers would keep the class in programs that do not use it.
+   * @internal
+   */
+  static of(content: StatisticsContent): SufficientStatistics {
+    return new SufficientStatistics(CONSTRUCT, content);
+  }
+
+  /** @internal */
+  static contentOf(statistics: SufficientStatistics): StatisticsContent {
+    return statistics.#content;
   }
 
   /** Sum of the sample weights; without any, the number of rows. */
@@ -96,7 +99,7 @@ export class SufficientStatistics {
           'accumulate on every part with the same model, that of this iteration',
       );
     }
-    return new SufficientStatistics(CONSTRUCT, {
+    return SufficientStatistics.of({
       ...mine,
       rows: mine.rows + theirs.rows,
       sums: mine.sums.merge(theirs.sums),
@@ -118,7 +121,7 @@ export class SufficientStatistics {
    * console.log(SufficientStatistics.fromBytes(bytes).count); // 3
    */
   static fromBytes(bytes: Uint8Array): SufficientStatistics {
-    return new SufficientStatistics(CONSTRUCT, decodeStatistics(bytes));
+    return SufficientStatistics.of(decodeStatistics(bytes));
   }
 }
 
@@ -183,7 +186,12 @@ export function accumulate(
       'the sum of weighted squares overflows; rescale the columns or the sample weights',
     );
   }
-  return statisticsOf({ reference, featureNames: model.featureNames, rows: source.rows, sums });
+  return SufficientStatistics.of({
+    reference,
+    featureNames: model.featureNames,
+    rows: source.rows,
+    sums,
+  });
 }
 
 /** Statistics of the rows of a source under a mixture, by blocks: the first one is number `firstBlock`. */
@@ -255,7 +263,7 @@ export function maximize(statistics: SufficientStatistics, options?: MaximizeOpt
       `maximize takes SufficientStatistics, not ${describeValue(statistics)}: merge several, read bytes with fromBytes`,
     );
   }
-  const { reference, featureNames, rows, sums } = contentOf(statistics);
+  const { reference, featureNames, rows, sums } = SufficientStatistics.contentOf(statistics);
   const settings = validateMaximizeOptions(options, reference.k, rows, reference.model);
   const { covarianceType } = settings;
   if (formOf(covarianceType) !== reference.form) {
