@@ -24,7 +24,8 @@ Commands:
   score MODEL.json DATA    log-likelihood of rows under a model
   sample MODEL.json -n N   draw random rows from a model
   report MODEL.json DATA   a model and its rows as an HTML file to look at, print and mail
-  accumulate MODEL.json DATA  the E-step over one part of the rows: statistics for maximize
+  accumulate MODEL.json DATA
+                           the E-step over one part of the rows, as statistics for maximize
   maximize STATISTICS...   the M-step: the statistics of all parts become the next model
   help COMMAND             all options of a command
 

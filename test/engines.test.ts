@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { findRuntime, NODES } from '../scripts/runtimes.mjs';
 import { leftOut } from './helpers/left-out.ts';
 
-describe.each(['bits', 'prior-bits', 'inference-bits', 'compat-bits'])('%s', (name) => {
+describe.each(['bits', 'prior-bits', 'inference-bits', 'streaming-bits', 'compat-bits'])('%s', (name) => {
   const script = fileURLToPath(new URL(`./helpers/${name}.mjs`, import.meta.url));
   const fixture = new URL(`./fixtures/${name}.json`, import.meta.url);
 
