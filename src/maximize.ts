@@ -34,7 +34,7 @@ export interface StepOutcome {
 export function stepFrom(input: StepInput, settings: StepSettings): StepOutcome {
   const { k, d, form } = input.reference;
   const width = form === 'diag' || form === 'spherical' ? 4 : d + 4;
-  return withKernel(8 * 40 * k * d * width, (kernel) => {
+  return withKernel(8 * 12 * k * d * width, (kernel) => {
     const steps = maximization(kernel, input, settings);
     let reply: unknown;
     for (;;) {

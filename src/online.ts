@@ -5,7 +5,14 @@
  *
  * @module gaussmix/online
  */
-import { type FitOptions, GaussianMixture, Matrix, type MatrixLike, type ModelJSON } from 'gaussmix';
+import {
+  type FitOptions,
+  GaussianMixture,
+  Matrix,
+  type MatrixLike,
+  type ModelJSON,
+  type Start,
+} from 'gaussmix';
 import { GaussmixRangeError, GaussmixTypeError } from './errors.ts';
 import { internals } from './internals.ts';
 import { checkKnownNames } from './options.ts';
@@ -135,7 +142,9 @@ export class OnlineGaussianMixture {
     }
     checkKnownNames(options, [...FIT_OPTIONS, ...OWN_OPTIONS], 'OnlineGaussianMixture');
     const forFit = Object.fromEntries(FIT_OPTIONS.map((name) => [name, options[name]]));
-    this.#settings = internals.validateFitOptions(forFit, Number.MAX_SAFE_INTEGER);
+    const settings = internals.validateFitOptions(forFit, Number.MAX_SAFE_INTEGER);
+    // A copy: it is used later, and must be then what it is now.
+    this.#settings = { ...settings, initialization: plainStart(settings.initialization) };
     const { batchSize = 256, startRows, stepExponent = 0.6, stepOffset = 2, stepSize } = options;
     const { nComponents } = this.#settings;
     check('batchSize', batchSize, isCountFrom(1, batchSize), 'an integer >= 1');
@@ -222,7 +231,7 @@ export class OnlineGaussianMixture {
     for (let start = 0; start < source.rows; ) {
       const full = state.mixture === undefined ? this.#startRows(d) : this.#own.batchSize;
       const count = Math.min(full - state.waiting, source.rows - start);
-      state = withRows(state, d, full, source, start, count, weights);
+      state = withRows(state, d, source, start, count, weights);
       if (state.waiting === full)
         state = state.mixture === undefined ? this.#start(state, d) : this.#step(state, d);
       start += count;
@@ -240,8 +249,8 @@ export class OnlineGaussianMixture {
   /** The rows that wait become the start. */
   #start(state: State, d: number): State {
     const { nComponents, covarianceType, initialization, regularization, seed } = this.#settings;
-    const rows = { data: state.rows, shape: [state.waiting, d] };
-    const weights = unlessAllOne(state.weights);
+    const rows = { data: state.rows.subarray(0, state.waiting * d), shape: [state.waiting, d] };
+    const weights = weightsOf(state);
     const start = GaussianMixture.fit(rows, {
       nComponents,
       covarianceType,
@@ -274,7 +283,9 @@ export class OnlineGaussianMixture {
     const shift = mixture.means.map((mean, i) => mean - reference.means[i]);
     internals.recentre(sums, shift, mixture.form, mixture.k, d);
     const warnings = new Set([...state.warnings, ...outcome.warnings]);
-    return { ...state, mixture, sums, waiting: 0, warnings: [...warnings].slice(0, MOST_WARNINGS) };
+    // New arrays: an error later in the same call goes back to rows that waited in these.
+    const empty = { rows: new Float64Array(), weights: new Float64Array(), waiting: 0 };
+    return { ...state, ...empty, mixture, sums, warnings: [...warnings].slice(0, MOST_WARNINGS) };
   }
 
   /**
@@ -304,7 +315,7 @@ export class OnlineGaussianMixture {
       options: {
         nComponents,
         covarianceType,
-        ...(method && { initialization: plainStart(initialization) }),
+        ...(method && { initialization }),
         regularization,
         seed,
         ...sizes,
@@ -369,11 +380,7 @@ export class OnlineGaussianMixture {
     let [mixture, sums]: [ModelParameters | undefined, Float64Array] = [undefined, new Float64Array()];
     if (json.model !== undefined) [mixture, sums] = this.#restoreMixture(json, d);
     else if (waiting !== nSamples || steps > 0) throw invalid('there are steps, but no model');
-    this.#state = {
-      ...{ d, featureNames, nSamples, steps, mixture, sums, waiting, warnings },
-      rows: grown(rows, full * d),
-      weights: grown(weights, full),
-    };
+    this.#state = { d, featureNames, nSamples, steps, mixture, sums, rows, weights, waiting, warnings };
   }
 
   #restoreMixture(json: Partial<OnlineJSON>, d: number): [ModelParameters, Float64Array] {
@@ -393,19 +400,21 @@ export class OnlineGaussianMixture {
   }
 }
 
-/** The state with more rows waiting; those of weight 0 are left out. */
+/**
+ * The state with more rows waiting; those of weight 0 are left out. They are written behind those that wait, where the state before, to which
+ * an error goes back, does not look.
+ */
 function withRows(
   state: State,
   d: number,
-  full: number,
   source: RowSource,
   start: number,
   count: number,
   sampleWeight: Float64Array | undefined,
 ): State {
-  const rows = grown(state.rows.subarray(0, state.waiting * d), full * d);
-  const weights = grown(state.weights.subarray(0, state.waiting), full);
   let { waiting } = state;
+  const rows = withRoom(state.rows, (waiting + count) * d);
+  const weights = withRoom(state.weights, waiting + count);
   source.read(start, count, rows.subarray(waiting * d, (waiting + count) * d));
   for (let row = 0, from = waiting; row < count; row++, from++) {
     const weight = sampleWeight ? sampleWeight[start + row] : 1;
@@ -416,22 +425,25 @@ function withRows(
   return { ...state, rows, weights, waiting, nSamples: state.nSamples + waiting - state.waiting };
 }
 
+/** The same array where it is long enough, else a copy at least twice as long. */
+function withRoom(values: Float64Array, length: number): Float64Array {
+  if (length <= values.length) return values;
+  const copy = new Float64Array(Math.max(length, 2 * values.length));
+  copy.set(values);
+  return copy;
+}
+
 /** Statistics of the rows that wait, divided by their weight. */
 function perRow(reference: ModelParameters, { rows, weights, waiting }: State, d: number): Float64Array {
   const source = internals.toRowSource({ data: rows.subarray(0, waiting * d), shape: [waiting, d] });
-  const { total } = internals.sumsOf(reference, source, unlessAllOne(weights), 0);
+  const { total } = internals.sumsOf(reference, source, weightsOf({ weights, waiting }), 0);
   return total.map((sum) => sum / total[0]);
 }
 
-function unlessAllOne(weights: Float64Array): Float64Array | undefined {
-  return weights.every((weight) => weight === 1) ? undefined : weights;
-}
-
-/** A copy, with room for more. */
-function grown(values: Float64Array, length: number): Float64Array {
-  const copy = new Float64Array(length);
-  copy.set(values);
-  return copy;
+/** Of the rows that wait; undefined where all are 1. */
+function weightsOf({ weights, waiting }: Pick<State, 'weights' | 'waiting'>): Float64Array | undefined {
+  const own = weights.subarray(0, waiting);
+  return own.every((weight) => weight === 1) ? undefined : own;
 }
 
 /** base^exponent by the kernel's functions, the same bits on every engine. */
@@ -447,19 +459,25 @@ function power(base: number, exponent: number): number {
   });
 }
 
-/** Any start as nested arrays. */
-function plainStart(start: Settings['initialization']): unknown {
+/** A copy of any start, as plain arrays. @throws GaussmixRangeError INVALID_PARAMETERS */
+function plainStart(start: Settings['initialization']): Settings['initialization'] {
   if (typeof start === 'string') return start;
-  const matrices = (given: typeof start.covariances) =>
+  const own: Start = start instanceof GaussianMixture ? start.toJSON() : start;
+  const { weights, means, covariances, precisions } = own;
+  const matrices = (given: typeof covariances) =>
     given?.map((matrix) =>
       isFlat(matrix) ? Array.from(matrix) : Matrix.from(matrix as MatrixLike).toArray(),
     );
-  return {
-    weights: start.weights && Array.from(start.weights),
-    means: Matrix.from(start.means).toArray(),
-    covariances: matrices(start.covariances),
-    precisions: matrices(start.precisions),
-  };
+  try {
+    return {
+      weights: weights && Array.from(weights),
+      means: Matrix.from(means).toArray(),
+      covariances: matrices(covariances),
+      precisions: matrices(precisions),
+    };
+  } catch (error) {
+    throw new GaussmixRangeError('INVALID_PARAMETERS', `initialization: ${(error as Error).message}`);
+  }
 }
 
 function isFlat(matrix: unknown): matrix is ArrayLike<number> {

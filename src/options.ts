@@ -272,6 +272,9 @@ const CRITERIA: readonly Criterion[] = ['bic', 'aic', 'icl'];
 
 const METHODS: readonly unknown[] = ['kmeans', 'k-means++', 'random', 'random-from-data', 'hierarchical'];
 
+/** The largest square of a value. Beyond it sums of variances would overflow, and no covariance would ever be regular. */
+const LARGEST_REGULARIZATION = 1e300;
+
 /** Sample weights beyond this are refused, as data values are: sums of their products would overflow. */
 const LARGEST_WEIGHT = 1e150;
 
@@ -616,6 +619,9 @@ function checkInitialization(value: unknown): InitializationMethod | Start {
 function checkRegularization(value: unknown, withPrior: boolean): number | 'auto' {
   if (value === 'auto') return withPrior ? 0 : 'auto';
   const given = nonNegative('regularization', value, "'auto' or ");
+  if (given > LARGEST_REGULARIZATION) {
+    throw invalid('regularization', value, 'number', `'auto' or a number from 0 to ${LARGEST_REGULARIZATION}`);
+  }
   if (withPrior && given > 0) {
     throw new GaussmixRangeError(
       'INVALID_OPTION',
