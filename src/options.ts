@@ -620,7 +620,12 @@ function checkRegularization(value: unknown, withPrior: boolean): number | 'auto
   if (value === 'auto') return withPrior ? 0 : 'auto';
   const given = nonNegative('regularization', value, "'auto' or ");
   if (given > LARGEST_REGULARIZATION) {
-    throw invalid('regularization', value, 'number', `'auto' or a number from 0 to ${LARGEST_REGULARIZATION}`);
+    throw invalid(
+      'regularization',
+      value,
+      'number',
+      `'auto' or a number from 0 to ${LARGEST_REGULARIZATION}`,
+    );
   }
   if (withPrior && given > 0) {
     throw new GaussmixRangeError(

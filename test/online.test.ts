@@ -225,6 +225,13 @@ describe('the same bits', () => {
   });
 });
 
+it('rows that wait take the room they need, not that of all', () => {
+  const online = new OnlineGaussianMixture({ nComponents: 1, startRows: 2 ** 53 - 1 });
+  for (let at = 0; at < 2000; at += 500) online.partialFit(rows.slice(at, at + 500));
+  expect(online.waiting).toBe(2000);
+  expect(through(online).toJSON()).toEqual(online.toJSON());
+});
+
 describe('what is refused', () => {
   it('a model before the start', () => {
     const online = new OnlineGaussianMixture({ nComponents: 2, startRows: 50 });
