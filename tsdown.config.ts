@@ -34,18 +34,21 @@ function beside(
 }
 
 // Entry points on top of the library: they use it by its public name, so that there is one copy of it.
-const onTop = Object.entries({ exchange: 'src/exchange.ts', inference: 'src/inference/index.ts' }).flatMap(
-  ([name, file]) =>
-    (['esm', 'cjs'] as const).map(
-      (format): UserConfig => ({
-        ...library,
-        entry: { [name]: file },
-        format,
-        copy: [],
-        clean: false,
-        inputOptions: beside(format === 'esm' ? 'js' : 'cjs'),
-      }),
-    ),
+const onTop = Object.entries({
+  exchange: 'src/exchange.ts',
+  inference: 'src/inference/index.ts',
+  online: 'src/online.ts',
+}).flatMap(([name, file]) =>
+  (['esm', 'cjs'] as const).map(
+    (format): UserConfig => ({
+      ...library,
+      entry: { [name]: file },
+      format,
+      copy: [],
+      clean: false,
+      inputOptions: beside(format === 'esm' ? 'js' : 'cjs'),
+    }),
+  ),
 );
 
 // The command line uses the library as any program does.

@@ -118,6 +118,32 @@ export interface ImputeCommand {
   readonly quiet: boolean;
 }
 
+export interface AccumulateCommand {
+  readonly name: 'accumulate';
+  readonly model: string;
+  readonly data: string;
+  /** Number of the first row of the file among all rows; undefined: the rows have no numbers. */
+  readonly firstRow: number | undefined;
+  readonly missing: Missing;
+  readonly columns: string | undefined;
+  /** Whether the first row is the header; undefined: that is found out. */
+  readonly header: boolean | undefined;
+  readonly weights: string | undefined;
+  readonly output: string | undefined;
+  readonly quiet: boolean;
+}
+
+export interface MaximizeCommand {
+  readonly name: 'maximize';
+  readonly files: readonly string[];
+  /** Undefined: that of the mixture before. */
+  readonly covariance: CovarianceType | undefined;
+  readonly regularization: number | 'auto';
+  readonly prior: boolean;
+  readonly output: string | undefined;
+  readonly json: boolean;
+}
+
 export interface HelpCommand {
   readonly name: 'help';
   readonly topic: CommandName | undefined;
@@ -131,6 +157,8 @@ export type Command =
   | SelectCommand
   | ReportCommand
   | ImputeCommand
+  | AccumulateCommand
+  | MaximizeCommand
   | HelpCommand
   | { readonly name: 'version' };
 
@@ -142,6 +170,8 @@ export const COVARIANCES: readonly CovarianceType[] =
     ' ',
   ) as readonly CovarianceType[];
 const MISSING: readonly Missing[] = ['error', 'marginalize'];
+/** Rows are summed in blocks of so many. */
+const BLOCK = 4096;
 const CRITERIA: readonly Criterion[] = ['bic', 'aic', 'icl'];
 /** Numbers of components in one selection: more would be a slip of the finger. */
 const MOST_SIZES = 1000;
@@ -186,6 +216,10 @@ export function parseCommand(args: readonly string[]): Command {
       return imputeCommand(parsed);
     case 'report':
       return reportCommand(parsed);
+    case 'accumulate':
+      return accumulateCommand(parsed);
+    case 'maximize':
+      return maximizeCommand(parsed);
   }
 }
 
@@ -248,10 +282,7 @@ function fitting(parsed: Parsed, data: string): FittingCommand {
     shortRuns: parsed.integer('short-runs', 1, 1),
     maxIterations: parsed.integer('max-iterations', 0, 500),
     tolerance: parsed.nonNegative('tolerance', 1e-5),
-    regularization:
-      (parsed.text('regularization') ?? 'auto') === 'auto'
-        ? 'auto'
-        : parsed.nonNegative('regularization', 0, 'auto or '),
+    regularization: regularizationOf(parsed),
     prior: priorOf(parsed),
     seed: parsed.integer('seed', 0, 0),
     missing: missingOf(parsed),
@@ -263,6 +294,11 @@ function fitting(parsed: Parsed, data: string): FittingCommand {
     quiet: parsed.flag('quiet'),
     verbose: parsed.flag('verbose'),
   };
+}
+
+function regularizationOf(parsed: Parsed): number | 'auto' {
+  const isAuto = (parsed.text('regularization') ?? 'auto') === 'auto';
+  return isAuto ? 'auto' : parsed.nonNegative('regularization', 0, 'auto or ');
 }
 
 function priorOf(parsed: Parsed): boolean {
@@ -359,5 +395,44 @@ function reportCommand(parsed: Parsed): ReportCommand {
     weights: parsed.text('weights'),
     output,
     quiet: parsed.flag('quiet'),
+  };
+}
+
+function accumulateCommand(parsed: Parsed): AccumulateCommand {
+  const [model, data] = parsed.positionals(['MODEL.json', 'DATA']);
+  const numbered = parsed.text('first-row') !== undefined;
+  const firstRow = numbered ? parsed.integer('first-row', 0, undefined) : undefined;
+  if (firstRow !== undefined && firstRow % BLOCK !== 0) {
+    throw parsed.usage(
+      `--first-row is ${firstRow}, but must be a multiple of ${BLOCK}: cut the rows into parts of such numbers of rows, or leave it out`,
+    );
+  }
+  return {
+    name: 'accumulate',
+    model,
+    data,
+    firstRow,
+    missing: missingOf(parsed),
+    columns: parsed.text('columns'),
+    header: parsed.either('header', 'no-header'),
+    weights: parsed.text('weights'),
+    output: parsed.text('output'),
+    quiet: parsed.flag('quiet'),
+  };
+}
+
+function maximizeCommand(parsed: Parsed): MaximizeCommand {
+  const files = parsed.list('STATISTICS');
+  const output = parsed.text('output');
+  if (output === '-') throw parsed.usage(PRINTED);
+  const covariance = parsed.text('covariance');
+  return {
+    name: 'maximize',
+    files,
+    covariance: covariance === undefined ? undefined : parsed.choice('covariance', COVARIANCES, 'full'),
+    regularization: regularizationOf(parsed),
+    prior: priorOf(parsed),
+    output,
+    json: parsed.flag('json'),
   };
 }

@@ -2,6 +2,7 @@
 // Must not parse arguments, nor end the process.
 import { type FitOptions, type GaussianMixture, GaussmixError } from 'gaussmix';
 import type {
+  AccumulateCommand,
   FitCommand,
   FittingCommand,
   ImputeCommand,
@@ -156,7 +157,7 @@ export async function named<T>(
 /** The rows for a model: columns by its names, or by position. */
 export async function readFor(
   model: GaussianMixture,
-  command: PredictCommand | ScoreCommand | ReportCommand | ImputeCommand,
+  command: PredictCommand | ScoreCommand | ReportCommand | ImputeCommand | AccumulateCommand,
 ): Promise<Table> {
   const progress = new ProgressLine(command);
   const { featureNames, nFeatures } = model;

@@ -1,7 +1,17 @@
 // The help texts.
 // Must not parse anything; every option named here is defined in arguments.ts.
 
-export const COMMAND_NAMES = ['fit', 'select', 'predict', 'score', 'impute', 'sample', 'report'] as const;
+export const COMMAND_NAMES = [
+  'fit',
+  'select',
+  'predict',
+  'score',
+  'impute',
+  'sample',
+  'report',
+  'accumulate',
+  'maximize',
+] as const;
 export type CommandName = (typeof COMMAND_NAMES)[number];
 
 export const GENERAL_HELP: string = `Usage: gaussmix COMMAND ...
@@ -16,6 +26,9 @@ Commands:
   impute MODEL.json DATA   rows with their missing values filled in by what is expected of them
   sample MODEL.json -n N   draw random rows from a model
   report MODEL.json DATA   a model and its rows as an HTML file to look at, print and mail
+  accumulate MODEL.json DATA
+                           the E-step over one part of the rows, as statistics for maximize
+  maximize STATISTICS...   the M-step: the statistics of all parts become the next model
   help COMMAND             all options of a command
 
   --help, -h               this text
@@ -90,6 +103,8 @@ ${HEADER_HELP}
 ${MESSAGES_HELP}
 
 ${DATA_HELP}
+
+For rows that are on many machines, or come in many files, see gaussmix help accumulate.
 
 Ctrl-C stops after the current iteration: the model so far is printed (and saved, with -o), and the
 exit code is 130. Ctrl-C a second time quits at once.
@@ -242,5 +257,57 @@ ${DATA_HELP}
 
 Example:
   gaussmix fit iris.csv -k 3 --columns 1-4 -o iris.json && gaussmix report iris.json iris.csv -o iris.html
+`,
+  accumulate: `Usage: gaussmix accumulate MODEL.json DATA > FILE.stats [options]
+
+The E-step of one iteration over one part of the rows: writes their sufficient statistics under the model, as bytes
+(docs/STATISTICS.md), for gaussmix maximize. They are small: their size does not depend on the number of rows. All parts
+of an iteration need the same model.
+
+  --first-row N          number of the first row of DATA among all rows, from 0; a multiple of 4096. Then maximize
+                         gives the same model, to the bit, in whatever order it gets the parts, and finds a part
+                         that is missing or there twice
+  --columns COLUMNS      columns to use, in the model's order
+${HEADER_HELP}
+${MISSING_HELP}
+  --weights COLUMN       column with a weight for each row; it is no feature
+  -o, --output FILE      write to a file that is none of those read, not to standard output
+${MESSAGES_HELP}
+
+Without --columns the columns are chosen by the names in the model if the header of DATA has them all,
+otherwise all columns are used, by position.
+
+${DATA_HELP}
+
+The model to begin with is a start that fit finds in some of the rows:
+  gaussmix fit sample.csv -k 3 --max-iterations 0 -o model.json
+
+Example, one iteration:
+  gaussmix accumulate model.json part1.csv > part1.stats
+  gaussmix accumulate model.json part2.csv > part2.stats
+  gaussmix maximize part1.stats part2.stats -o model.json
+`,
+  maximize: `Usage: gaussmix maximize STATISTICS... -o MODEL.json [options]
+
+The M-step of one iteration: merges the statistics that gaussmix accumulate has written for each part of the rows, and
+saves the model they imply. Prints the log-likelihood of the model before, the one they were taken under: when it no longer
+changes, that model has converged. Names of columns are kept.
+
+  --regularization R     added to the diagonal of the covariances, in squared units of the data;
+                         auto (default) is 1e-6 of each column's variance, as the statistics imply it
+  --prior                a weak prior of means and covariances (Fraley and Raftery 2007) in place of
+                         --regularization: no covariance becomes singular
+  --covariance TYPE      that of the model before (default), or another with covariances of the same form
+                         (see gaussmix help fit): VEE, say, after full
+  -o, --output FILE      save the model as JSON; not to one of the statistics, but to the model before if wanted
+  --json                 print the model as one JSON object, and beside it "statistics": { "logLikelihood" (mean per
+                         row), "total", "count", "nSamples" } of the model before, and "warnings"
+${MESSAGES_HELP}
+
+One of the files may be - for standard input. Files that are cut off, changed on the way, or of different models are
+refused.
+
+Example:
+  gaussmix maximize part*.stats -o model.json
 `,
 };

@@ -4,6 +4,7 @@
 import { isMainThread, workerData } from 'node:worker_threads';
 import { GaussmixError } from 'gaussmix';
 import { version } from '../package.json';
+import { runAccumulate } from './accumulate.ts';
 import { parseCommand } from './arguments.ts';
 import { INTERRUPTED, runFit, runImpute, runPredict, runSample, runScore } from './commands.ts';
 import { Failure, oneLine, UsageError } from './failure.ts';
@@ -11,6 +12,7 @@ import { runFitGroups } from './fit-groups.ts';
 import { type FitJob, runFitWorker } from './fit-worker.ts';
 import { type GroupsJob, runGroupsWorker } from './group-worker.ts';
 import { COMMAND_HELP, GENERAL_HELP } from './help.ts';
+import { runMaximize } from './maximize.ts';
 import { removeTemporaries, watchStandardOutput, writeStandardOutput } from './output.ts';
 import { runReport } from './report.ts';
 import { runSelect } from './select.ts';
@@ -61,6 +63,10 @@ async function run(args: readonly string[]): Promise<number> {
       return runImpute(command);
     case 'report':
       return runReport(command);
+    case 'accumulate':
+      return runAccumulate(command);
+    case 'maximize':
+      return runMaximize(command);
     case 'select':
       return runSelect(command, (handler) => {
         atInterrupt = handler;

@@ -37,7 +37,7 @@ export function watchStandardOutput(fail: (failure: Failure) => void): void {
 }
 
 /** Writes to standard output. */
-export function writeStandardOutput(text: string): Promise<void> {
+export function writeStandardOutput(text: string | Uint8Array): Promise<void> {
   return new Promise((resolve) => {
     // On an error the process ends, by the listener above: nothing more may be written.
     process.stdout.write(text, (error) => {
@@ -89,6 +89,12 @@ async function identityOf(path: string): Promise<string | undefined> {
   }
 }
 
+/** Writes bytes, to standard output for undefined or `-`; a file appears as with {@link withOutput}. @throws Failure */
+export async function writeBytes(path: string | undefined, bytes: Uint8Array): Promise<void> {
+  if (path === undefined || path === '-') return writeStandardOutput(bytes);
+  return replaceFile(path, (file) => file.writeFile(bytes));
+}
+
 /**
  * Runs `work` with a way to write to a file (standard output for undefined or `-`). The file gets its name only when all
  * is written: until then, and after a failure, whatever was there before is untouched.
@@ -99,6 +105,14 @@ export async function withOutput(
   work: (write: Write) => Promise<void>,
 ): Promise<void> {
   if (path === undefined || path === '-') return gathering(writeStandardOutput, work);
+  return replaceFile(path, (file) =>
+    gathering(async (text) => {
+      await file.writeFile(text);
+    }, work),
+  );
+}
+
+async function replaceFile(path: string, work: (file: FileHandle) => Promise<void>): Promise<void> {
   let temporary: string | undefined;
   let file: FileHandle | undefined;
   try {
@@ -109,10 +123,7 @@ export async function withOutput(
       temporaries.add(temporary);
       file = await open(temporary, 'wx', target.mode);
     }
-    const handle = file;
-    await gathering(async (text) => {
-      await handle.writeFile(text);
-    }, work);
+    await work(file);
     if (temporary !== undefined) await file.sync();
     await file.close();
     file = undefined;

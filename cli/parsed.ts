@@ -58,6 +58,22 @@ const OPTIONS: Readonly<Record<CommandName, OptionSpecs>> = {
   sample: { ...COMMON, ...OUTPUT, number: { type: 'string', short: 'n' }, seed: { type: 'string' } },
   impute: { ...COMMON, ...OUTPUT, ...DATA },
   report: { ...COMMON, ...OUTPUT, ...DATA, ...MISSING, weights: { type: 'string' } },
+  accumulate: {
+    ...COMMON,
+    ...OUTPUT,
+    ...DATA,
+    ...MISSING,
+    weights: { type: 'string' },
+    'first-row': { type: 'string' },
+  },
+  maximize: {
+    ...COMMON,
+    ...OUTPUT,
+    covariance: { type: 'string' },
+    regularization: { type: 'string' },
+    prior: { type: 'boolean' },
+    json: { type: 'boolean' },
+  },
 };
 
 /** The arguments of one command, and how their values are read. */
@@ -106,6 +122,11 @@ export class Parsed {
       throw this.usage('only one of the files can be - (standard input)');
     }
     return given;
+  }
+
+  /** One file or more, standard input for at most one of them. */
+  list(name: string): readonly string[] {
+    return this.positionals(Array.from({ length: Math.max(1, this.#positionals.length) }, () => name));
   }
 
   flag(name: string): boolean {

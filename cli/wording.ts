@@ -11,6 +11,7 @@ const TERMS: readonly (readonly [RegExp, string])[] = [
   [/\bnInit\b/g, '--n-init'],
   [/\bshortRuns\b/g, '--short-runs'],
   [/\bcovarianceType\b/g, '--covariance'],
+  [/\bfirstRow\b/g, '--first-row'],
   [/ or regularization,/g, ' or --regularization,'],
 ];
 

@@ -23,6 +23,8 @@ export type ErrorCode =
   | 'NOT_POSITIVE_DEFINITE'
   /** a saved model that is truncated, of another version, or inconsistent */
   | 'INVALID_MODEL'
+  /** statistics that are damaged, of another version, of other parameters, or merged twice */
+  | 'INVALID_STATISTICS'
   /** data with no spread in some direction, so that no covariance exists */
   | 'DEGENERATE_DATA'
   /** more memory needed than a WebAssembly instance can have */

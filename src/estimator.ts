@@ -27,7 +27,7 @@ const SINGULAR = 2 ** -50;
 /** First share of the feature variances that a singular component's diagonal is raised by; 16 times more each try. */
 const FIRST_FLOOR = 2 ** -48;
 /** A component whose share of the rows is at or below this has lost them all: 10 units of rounding. */
-const EMPTY = 10 * 2 ** -52;
+export const EMPTY: number = 10 * 2 ** -52;
 /** A number added to the diagonal that is at least this share of the variance makes any covariance regular. */
 const SURELY_REGULAR = 1e-11;
 /** Smallest variance whose reciprocal and square root stay finite in every product the kernel forms. */
@@ -60,6 +60,15 @@ function prunable(form: CovarianceForm, k: number, d: number, rows: number): boo
   const bytesPerRow = 2 + k / 4;
   const fits = bytesPerRow <= 2 * d || bytesPerRow * rows <= PRUNING_BYTES;
   return rows >= BLOCK && k <= 65535 && work >= PRUNABLE_WORK && fits;
+}
+
+/** Moments of the whole data. */
+export interface KnownMoments {
+  /** Sum of the sample weights. */
+  readonly total: number;
+  readonly mean: Float64Array;
+  readonly variance: Float64Array;
+  readonly covariance: Float64Array | undefined;
 }
 
 /** What is known of the whole data before a fit: weighted mean and variances, and what follows from them. */
@@ -196,6 +205,26 @@ export class WholeData {
   filled(rows: Float64Array): Float64Array {
     const d = this.mean.length;
     return rows.map((value, i) => (Number.isNaN(value) ? this.mean[i % d] : value));
+  }
+
+  /**
+   * Of data that is elsewhere, from moments found otherwise. Checked as {@link WholeData.of} does.
+   * @param known variances (D), and the covariance (D, D) unless covariances of the model lie along the axes
+   */
+  static *known(
+    kernel: Kernel,
+    rows: number,
+    known: KnownMoments,
+    model: CovarianceModel,
+    regularization: Regularization,
+    label: (feature: number) => string,
+    mayBeSingular: boolean,
+  ): Asking<WholeData> {
+    const data = new WholeData(kernel, rows, known, known.variance, regularization);
+    data.#covariance = known.covariance;
+    data.#checkFinite(label);
+    yield* data.#check(mayBeSingular ? 'diag' : model, label);
+    return data;
   }
 
   /**

@@ -125,6 +125,12 @@ export let modelOf: (
   names: ColumnNames,
 ) => GaussianMixture;
 
+/** For the files of this library: the parameters themselves, not the copies that a user may have written into. */
+export let parametersOf: (model: GaussianMixture) => ModelParameters;
+
+/** For the files of this library: data that is to be read under a model, its columns checked. */
+export let sourceFor: (model: GaussianMixture, data: MatrixLike, options?: DataOptions) => RowSource;
+
 /** Options whose start, when it is a model, is that model's own parameters: what a user wrote into it is not. */
 export let withOwnStart: <T extends Pick<FitOptions, 'initialization'>>(options: T) => T;
 
@@ -242,6 +248,8 @@ export class GaussianMixture {
 
   static {
     modelOf = (parameters, record, names) => new GaussianMixture(CONSTRUCT, parameters, record, names);
+    parametersOf = (model) => model.#parameters;
+    sourceFor = (model, data, options) => model.#source(data, options);
     withOwnStart = (options) => {
       const start = options?.initialization;
       if (!(start instanceof GaussianMixture)) return options;

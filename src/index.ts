@@ -28,6 +28,7 @@ export { initialize, type KernelSource } from './kernel.ts';
 export { type ArrowTableLike, Matrix, type MatrixLike } from './matrix.ts';
 export type { ModelJSON } from './model-json.ts';
 export type {
+  AccumulateOptions,
   AliasedFitOptions,
   AsyncIterationCallback,
   CovarianceForm,
@@ -39,6 +40,7 @@ export type {
   FitOptions,
   InitializationMethod,
   IterationCallback,
+  MaximizeOptions,
   Prior,
   Progress,
   SelectOptions,
@@ -54,3 +56,4 @@ export {
   selectModel,
   selectModelAsync,
 } from './select-model.ts';
+export { accumulate, maximize, SufficientStatistics } from './statistics.ts';

@@ -1,12 +1,18 @@
-// What the entry points gaussmix/compat/* use of the library beyond its interface, so that all share one kernel.
+// What the entry points gaussmix/compat/* and gaussmix/online use of the library beyond its interface, so that all share one kernel.
 // Not in the declarations, and no part of the interface: it changes without notice.
 import { MixtureEstimator, SMALLEST_VARIANCE, WholeData } from './estimator.ts';
+import { modelOf, parametersOf } from './gaussian-mixture.ts';
 import { StartRows, startRowCount } from './initialization.ts';
 import { BLOCK, compiledModule, Kernel, withKernel } from './kernel.ts';
+import { stepFrom } from './maximize.ts';
+import { checkSampleWeight, validateFitOptions } from './options.ts';
 import { KernelMixture } from './parameters.ts';
 import { ResidentRows, runOn } from './passes.ts';
 import { Random } from './random.ts';
+import { recentre } from './recentre.ts';
 import { toRowSource } from './row-source.ts';
+import { sumsOf } from './statistics.ts';
+import { checkSums, sumsLength } from './statistics-bytes.ts';
 
 /** @internal */
 export const internals: {
@@ -19,10 +25,19 @@ export const internals: {
   readonly SMALLEST_VARIANCE: typeof SMALLEST_VARIANCE;
   readonly StartRows: typeof StartRows;
   readonly WholeData: typeof WholeData;
+  readonly checkSampleWeight: typeof checkSampleWeight;
+  readonly checkSums: typeof checkSums;
   readonly compiledModule: typeof compiledModule;
+  readonly modelOf: typeof modelOf;
+  readonly parametersOf: typeof parametersOf;
+  readonly recentre: typeof recentre;
   readonly runOn: typeof runOn;
   readonly startRowCount: typeof startRowCount;
+  readonly stepFrom: typeof stepFrom;
+  readonly sumsLength: typeof sumsLength;
+  readonly sumsOf: typeof sumsOf;
   readonly toRowSource: typeof toRowSource;
+  readonly validateFitOptions: typeof validateFitOptions;
   readonly withKernel: typeof withKernel;
 } = {
   BLOCK,
@@ -34,9 +49,18 @@ export const internals: {
   SMALLEST_VARIANCE,
   StartRows,
   WholeData,
+  checkSampleWeight,
+  checkSums,
   compiledModule,
+  modelOf,
+  parametersOf,
+  recentre,
   runOn,
   startRowCount,
+  stepFrom,
+  sumsLength,
+  sumsOf,
   toRowSource,
+  validateFitOptions,
   withKernel,
 };

@@ -211,6 +211,29 @@ export interface CriteriaOptions extends DataOptions {
   readonly sampleWeight?: ArrayLike<number> | undefined;
 }
 
+/** The last argument of {@link accumulate}. */
+export interface AccumulateOptions extends DataOptions {
+  /** One per row (N), each finite and >= 0; a weight of 2 means the row twice. Default: 1 each. */
+  readonly sampleWeight?: ArrayLike<number> | undefined;
+  /**
+   * Number of the first of these rows among all rows, from 0: a multiple of 4,096. With it, statistics know which rows they are
+   * of: merged in any order they give the same bits, rows counted twice and rows left out are found.
+   */
+  readonly firstRow?: number | undefined;
+}
+
+/** The last argument of {@link maximize}: options of a fit that an M-step has. */
+export interface MaximizeOptions
+  extends Pick<CommonFitOptions, 'covarianceType' | 'regularization' | 'prior'> {
+  /**
+   * As for a fit: a number, or 'auto' (default), 1e-6 of each feature's variance, which the statistics imply. Where values are missing that
+   * variance is the one the mixture expects, not that of the observed values, as in a fit: give a number for the same result.
+   */
+  readonly regularization?: number | 'auto' | undefined;
+  /** Told of each component that lost its rows or whose covariance had to be raised: one sentence. */
+  readonly onWarning?: ((warning: string) => void) | undefined;
+}
+
 /** Options as the fit uses them: checked, and with no default left to fill in. */
 export interface FitSettings {
   readonly nComponents: number;
@@ -228,6 +251,9 @@ export interface FitSettings {
   readonly missing: 'error' | 'marginalize';
   readonly onIteration: AsyncIterationCallback | undefined;
 }
+
+/** What of them an M-step needs. */
+export type StepSettings = Pick<FitSettings, 'covarianceType' | 'regularization' | 'prior'>;
 
 const COUNT_NAMES = ['nComponents', 'k', 'nClusters'] as const;
 
@@ -253,6 +279,9 @@ export const COVARIANCE_MODELS: readonly CovarianceModel[] = MCLUST_NAMES.map((n
 const CRITERIA: readonly Criterion[] = ['bic', 'aic', 'icl'];
 
 const METHODS: readonly unknown[] = ['kmeans', 'k-means++', 'random', 'random-from-data', 'hierarchical'];
+
+/** The largest square of a value. Beyond it sums of variances would overflow, and no covariance would ever be regular. */
+const LARGEST_REGULARIZATION = 1e300;
 
 /** Sample weights beyond this are refused, as data values are: sums of their products would overflow. */
 const LARGEST_WEIGHT = 1e150;
@@ -375,6 +404,62 @@ export function validateCriteriaOptions(
   checkKnownNames(given, ['sampleWeight', 'missing'], 'criteria');
   checkMissing(given.missing);
   return checkSampleWeight(given.sampleWeight, rows, 1);
+}
+
+/**
+ * Checks the last argument of {@link accumulate}.
+ * @param multiple what the first row's number must be a multiple of
+ * @throws GaussmixError UNKNOWN_OPTION, INVALID_OPTION
+ */
+export function validateAccumulateOptions(
+  options: AccumulateOptions | undefined,
+  rows: number,
+  multiple: number,
+): {
+  readonly weights: Float64Array | undefined;
+  readonly firstRow: number | undefined;
+  readonly missing: 'error' | 'marginalize';
+} {
+  if (options === undefined) return { weights: undefined, firstRow: undefined, missing: 'error' };
+  const given = optionsObject(options, 'the last argument', ' such as { sampleWeight }');
+  checkKnownNames(given, ['sampleWeight', 'missing', 'firstRow'], 'accumulate');
+  const missing = checkMissing(given.missing);
+  const { firstRow } = given;
+  const isBlock =
+    Number.isSafeInteger(firstRow) && (firstRow as number) >= 0 && (firstRow as number) % multiple === 0;
+  if (firstRow !== undefined && !isBlock) {
+    const allowed = `a multiple of ${multiple}, from 0: statistics are summed in blocks of so many rows. Cut the rows there, or leave it out`;
+    throw invalid('firstRow', firstRow, 'number', allowed);
+  }
+  return {
+    weights: checkSampleWeight(given.sampleWeight, rows, 0),
+    firstRow: firstRow as number | undefined,
+    missing,
+  };
+}
+
+/**
+ * Checks the last argument of {@link maximize}.
+ * @param k components @param rows rows of the statistics @param model covariance type where none is given
+ * @throws GaussmixError UNKNOWN_OPTION, INVALID_OPTION, TOO_FEW_ROWS
+ */
+export function validateMaximizeOptions(
+  options: MaximizeOptions | undefined,
+  k: number,
+  rows: number,
+  model: CovarianceModel,
+): StepSettings & { readonly onWarning: ((warning: string) => void) | undefined } {
+  const given = optionsObject(options ?? {}, 'the last argument', ' such as { regularization: 0 }');
+  const { covarianceType, regularization, prior, onWarning } = given;
+  checkKnownNames(given, ['covarianceType', 'regularization', 'prior', 'onWarning'], 'maximize');
+  if (onWarning !== undefined && typeof onWarning !== 'function') {
+    throw invalid('onWarning', onWarning, 'function', 'a function');
+  }
+  const step = { nComponents: k, covarianceType: covarianceType ?? model, regularization, prior };
+  return {
+    ...validateFitOptions(step, rows),
+    onWarning: onWarning as ((warning: string) => void) | undefined,
+  };
 }
 
 /**
@@ -541,6 +626,14 @@ function checkInitialization(value: unknown): InitializationMethod | Start {
 function checkRegularization(value: unknown, withPrior: boolean): number | 'auto' {
   if (value === 'auto') return withPrior ? 0 : 'auto';
   const given = nonNegative('regularization', value, "'auto' or ");
+  if (given > LARGEST_REGULARIZATION) {
+    throw invalid(
+      'regularization',
+      value,
+      'number',
+      `'auto' or a number from 0 to ${LARGEST_REGULARIZATION}`,
+    );
+  }
   if (withPrior && given > 0) {
     throw new GaussmixRangeError(
       'INVALID_OPTION',
@@ -589,8 +682,16 @@ function checkCallback(value: unknown): AsyncIterationCallback | undefined {
   throw invalid('onIteration', value, 'function', 'a function');
 }
 
-/** Copies unless it is a Float64Array already. */
-function checkSampleWeight(value: unknown, rows: number, nComponents: number): Float64Array | undefined {
+/**
+ * Checks sample weights; copies unless they are a Float64Array already.
+ * @param nComponents at least so many must be above 0
+ * @throws GaussmixError INVALID_OPTION, TOO_FEW_ROWS
+ */
+export function checkSampleWeight(
+  value: unknown,
+  rows: number,
+  nComponents: number,
+): Float64Array | undefined {
   if (value === undefined) return undefined;
   const given = value as ArrayLike<unknown>;
   if (typeof value !== 'object' || value === null || !Number.isSafeInteger(given.length)) {
@@ -613,7 +714,7 @@ function checkSampleWeight(value: unknown, rows: number, nComponents: number): F
     if (weights !== given) weights[row] = weight;
     if (weight > 0) positive++;
   }
-  if (positive === 0) {
+  if (positive === 0 && nComponents > 0) {
     throw new GaussmixRangeError(
       'INVALID_OPTION',
       'sampleWeight is 0 for every row; at least one must be above 0',

@@ -173,7 +173,7 @@ describe('values out of range', () => {
     ],
     [
       'regularization',
-      [0, 1e-6, 5, 'auto'],
+      [0, 1e-6, 5, 1e300, 'auto'],
       [-1e-9, Number.NaN, Number.POSITIVE_INFINITY, 'none', ...wrongKind],
       "'auto' or a finite number >= 0",
     ],
@@ -193,6 +193,13 @@ describe('values out of range', () => {
     ['missing', ['error'], ['ignore', '', 0, null, false], "'error'"],
     ['onIteration', [() => {}], [true, 'log', null, {}], 'a function'],
   ];
+
+  // Mean variances of several columns would be infinite, and no raising of the diagonal would end that.
+  test('a regularization that overflows', () => {
+    const error = failure(() => validate({ nComponents: 2, regularization: 1e308 }));
+    expect(error.code).toBe('INVALID_OPTION');
+    expect(error.message).toBe("regularization is 1e+308, but must be 'auto' or a number from 0 to 1e+300");
+  });
 
   test.each(cases)('%s', (name, legal, illegal, allowed) => {
     for (const value of legal) {

@@ -112,6 +112,28 @@ console.log(model instanceof GaussianMixture, toMclust(model).variance.modelName
   it.each([
     [
       'ES module',
+      'online.mjs',
+      "import { GaussianMixture } from 'gaussmix';\nimport { OnlineGaussianMixture } from 'gaussmix/online';",
+    ],
+    [
+      'CommonJS',
+      'online.cjs',
+      "const { GaussianMixture } = require('gaussmix');\nconst { OnlineGaussianMixture } = require('gaussmix/online');",
+    ],
+  ])('gaussmix/online has the library’s models and errors (%s)', (_, file, imports) => {
+    const source = `${imports}
+const online = new OnlineGaussianMixture({ nComponents: 1, startRows: 4, batchSize: 2 }).partialFit([1, 2, 3, 4, 6, 7]);
+console.log(online.steps, online.model instanceof GaussianMixture, online.model.score([3]) < 0);
+try { online.partialFit([[1, 2]]); } catch (error) { console.log(error instanceof RangeError, error.code); }`;
+    writeFileSync(join(folder, file), source);
+    expect(run('node', [file])).toBe('1 true true\ntrue INVALID_SHAPE\n');
+    const bundle = readFileSync(join(folder, 'node_modules/gaussmix/dist/online.js'));
+    expect(gzipSync(bundle).length).toBeLessThan(10_000);
+  });
+
+  it.each([
+    [
+      'ES module',
       'inference.mjs',
       "import { GaussianMixture } from 'gaussmix';\nimport { bootstrap, merge } from 'gaussmix/inference';",
     ],
@@ -141,6 +163,8 @@ try { bootstrap(model, data, { replicates: 0 }); } catch (error) { console.log(e
   ])('type-checks with moduleResolution %s (%s)', (resolution, file) => {
     const source = `import { type LikelihoodRatioTests, bootstrapLikelihoodRatio, merge, regress } from 'gaussmix/inference';
 import { GaussianMixture, GaussmixError, Matrix, initialize, type FitOptions, type MatrixLike, selectModel, type Selection } from 'gaussmix';
+import { type OnlineJSON, OnlineGaussianMixture } from 'gaussmix/online';
+import { accumulate, maximize, SufficientStatistics } from 'gaussmix';
 import { fromMclust, type ScikitLearnModel, toScikitLearn } from 'gaussmix/exchange';
 export const chosen: Selection = selectModel([1, 2, 3], { nComponents: [1, 2], covarianceTypes: ['full'], criterion: 'icl' });
 export const theirs: ScikitLearnModel = toScikitLearn(chosen.best);
@@ -164,6 +188,9 @@ export const ready: Promise<void> = initialize();
 export const tests: LikelihoodRatioTests = bootstrapLikelihoodRatio(data, { maxComponents: 3, onProgress: ({ done }) => done < 9 ? undefined : false });
 export const predicted: Float64Array = regress(model.marginal([0, 1]), [0], [[1]]).means.data;
 export const clusters: number[][] = merge(model, data).clusters(1);
+export const statistics: SufficientStatistics = SufficientStatistics.fromBytes(accumulate(data, model, { firstRow: 0 }).toBytes());
+export const next: GaussianMixture = maximize(statistics, { regularization: 0 });
+export const saved: OnlineJSON = new OnlineGaussianMixture({ nComponents: 2, initialization: model }).partialFit(data).toJSON();
 export { labels, proba };
 `;
     expect(typeCheck(resolution, file, source)).toBe('');
