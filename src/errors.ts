@@ -23,6 +23,8 @@ export type ErrorCode =
   | 'NOT_POSITIVE_DEFINITE'
   /** a saved model that is truncated, of another version, or inconsistent */
   | 'INVALID_MODEL'
+  /** a checkpoint that is damaged, of another version, or of another fit than the one it is to resume */
+  | 'INVALID_CHECKPOINT'
   /** data with no spread in some direction, so that no covariance exists */
   | 'DEGENERATE_DATA'
   /** more memory needed than a WebAssembly instance can have */

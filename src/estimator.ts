@@ -178,6 +178,23 @@ export class WholeData {
   }
 }
 
+/** All that an estimator remembers from one iteration to the next: with the same data, what it goes on from. */
+export interface EstimatorState {
+  readonly parameters: Parameters;
+  /** The best parameters so far and their log-likelihood. */
+  readonly kept: Parameters | undefined;
+  readonly keptLogLikelihood: number;
+  readonly meanLogLikelihood: number;
+  readonly iteration: number;
+  /** Whether the next pass is over active pairs. */
+  readonly active: boolean;
+  /** K: shares of the feature variances that diagonals are raised by. */
+  readonly raised: Float64Array;
+  /** Components that have started again. */
+  readonly reseeded: readonly number[];
+  readonly warnings: readonly string[];
+}
+
 /** One restart: a mixture that starts somewhere and is improved in place. */
 export class MixtureEstimator implements Estimator {
   readonly mixture: KernelMixture;
@@ -252,6 +269,37 @@ export class MixtureEstimator implements Estimator {
     this.#constraint.read();
     this.#prior?.start(parameters.weights, found ? this.#constraint.covariances : undefined);
     this.#prepare();
+  }
+
+  /** A copy of its state, between two iterations. */
+  save(): EstimatorState {
+    return {
+      parameters: this.mixture.read(),
+      kept: this.#kept,
+      keptLogLikelihood: this.#keptLogLikelihood,
+      meanLogLikelihood: this.#meanLogLikelihood,
+      iteration: this.#iteration,
+      active: this.#active,
+      raised: this.#raised.slice(),
+      reseeded: [...this.#reseeded],
+      warnings: [...this.#warnings],
+    };
+  }
+
+  /** Goes on from a saved state. */
+  resume(state: EstimatorState): void {
+    this.#kept = state.kept;
+    this.#keptLogLikelihood = state.keptLogLikelihood;
+    this.#meanLogLikelihood = state.meanLogLikelihood;
+    this.#iteration = state.iteration;
+    this.#active = state.active;
+    this.#raised.set(state.raised);
+    this.#reseeded.clear();
+    for (const component of state.reseeded) this.#reseeded.add(component);
+    this.#warnings = [...state.warnings];
+    // They were made regular when they were estimated: factors come out as they were.
+    this.mixture.write(state.parameters);
+    this.mixture.prepare(this.#floor);
   }
 
   /** Mean log-likelihood of the parameters that were last asked for theirs, or restored: with a prior, without it. */

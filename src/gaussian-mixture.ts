@@ -1,6 +1,7 @@
 // The fitted mixture that users hold: immutable parameters, and everything that can be asked of them.
 // Must not iterate EM (fit.ts) nor check parameters itself (parameters.ts).
 
+import { CHECKPOINT_OPTIONS, type CheckpointOptions, checkpointing } from './checkpoint.ts';
 import { type Criteria, criteriaOf, finished, type RowSums, sumRows } from './criteria.ts';
 import { GaussmixRangeError, GaussmixTypeError } from './errors.ts';
 import { type AsyncSettings, type Fitted, fitRows, fitRowsAsync } from './fit.ts';
@@ -85,7 +86,7 @@ export const ASYNC_OPTIONS: readonly string[] = ['signal', 'timeLimitMs', 'worke
 type ColumnNames = Pick<RowSource, 'columnNames' | 'leftOut'>;
 
 /** Options of `fitAsync`: those of `fit`, but `onIteration` may return a promise. */
-type WithWaiting<T> = T extends unknown
+export type WithWaiting<T> = T extends unknown
   ? Omit<T, 'onIteration'> & { readonly onIteration?: AsyncIterationCallback | undefined }
   : never;
 
@@ -214,8 +215,8 @@ export class GaussianMixture {
    * them and exchange statistics only. Node's worker threads, or Web Workers in browsers.
    *
    * @param data N x D, see {@link MatrixLike}; read while the workers are filled
-   * @param options those of `fit`, and `signal`, `timeLimitMs`, `workers`, `workerScript`: see {@link AsyncOptions}. When
-   * `onIteration` returns a promise, the fit waits for it (an abort does not)
+   * @param options those of `fit`, `signal`, `timeLimitMs`, `workers`, `workerScript`: see {@link AsyncOptions}, and
+   * `onCheckpoint`, `resume`: see {@link CheckpointOptions}. When `onIteration` returns a promise, the fit waits for it (an abort does not)
    * @returns a promise of the model; rejected with the signal's reason on abort
    * @throws (rejects with) GaussmixError as `fit` does, and KERNEL_UNAVAILABLE where workers cannot be started
    * @example
@@ -226,15 +227,18 @@ export class GaussianMixture {
    */
   static async fitAsync(
     data: MatrixLike,
-    options: WithWaiting<FitOptions | AliasedFitOptions> & AsyncOptions,
+    options: WithWaiting<FitOptions | AliasedFitOptions> & AsyncOptions & CheckpointOptions,
   ): Promise<GaussianMixture> {
     const source = toRowSource(data);
-    const settings = validateFitOptions(withOwnStart(options), source.rows, ASYNC_OPTIONS);
+    const names = [...ASYNC_OPTIONS, ...CHECKPOINT_OPTIONS];
+    const settings = validateFitOptions(withOwnStart(options), source.rows, names);
     const { parameters, record } = await fitRowsAsync(
       source,
       settings,
       (soFar) => modelOf(soFar, undefined, source),
       checkAsyncOptions(options),
+      undefined,
+      checkpointing(options, settings),
     );
     return modelOf(parameters, record, source);
   }

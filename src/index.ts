@@ -5,6 +5,7 @@
  * @module gaussmix
  */
 
+export type { Checkpoint, CheckpointOptions } from './checkpoint.ts';
 export type { Criteria } from './criteria.ts';
 export { naturalLogarithms } from './elementary.ts';
 export { type ErrorCode, GaussmixError, GaussmixRangeError, GaussmixTypeError } from './errors.ts';
@@ -54,3 +55,4 @@ export {
   selectModel,
   selectModelAsync,
 } from './select-model.ts';
+export { fitStream, type StreamChunk, type StreamOptions, type StreamSource } from './stream.ts';

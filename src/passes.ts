@@ -32,7 +32,7 @@ export function panelCount(n: number, d: number): number {
 const STAGING_BYTES = 1024 * 1024;
 
 /** Rows that are read at a time: whole panels, at most a block. */
-function stagingRows(d: number): number {
+export function stagingRows(d: number): number {
   const fitting = Math.floor(STAGING_BYTES / (8 * d * PANEL)) * PANEL;
   return Math.max(PANEL, Math.min(BLOCK, fitting));
 }
@@ -122,7 +122,7 @@ export class ResidentRows implements RowBlocks {
     this.#active?.restore((block) => this.#block(block));
   }
 
-  #block(block: number): { panels: number; weights: number; n: number } {
+  #block(block: number): BlockPlace {
     return { panels: this.panels(block), weights: this.weights(block), n: blockRows(this.rows, block) };
   }
 
@@ -245,8 +245,11 @@ export class StatisticsStack {
   }
 }
 
+/** One more than the binary digits of a number of blocks, which may have more than 32. */
 function levels(blocks: number): number {
-  return 33 - Math.clz32(blocks);
+  let count = 1;
+  for (let rest = blocks; rest >= 1; rest /= 2) count++;
+  return count;
 }
 
 /** Number of blocks of so many rows. */
@@ -398,53 +401,86 @@ export function accumulateAll(
   stack: StatisticsStack,
   likelihoodOnly: boolean,
 ): number {
-  const { kernel, code, d, k, means, factors, workspace } = mixture;
   stack.clear();
   for (let block = 0, blocks = blockCount(rows.rows); block < blocks; block++) {
-    const panels = rows.panels(block);
-    const n = blockRows(rows.rows, block);
-    const weights = rows.weights(block);
-    const statistics = stack.push();
-    kernel.exports.gmm_accumulate(
-      code,
-      panels,
-      weights,
-      n,
-      d,
-      k,
-      means,
-      factors,
-      statistics,
-      workspace,
-      likelihoodOnly ? 1 : 0,
-    );
+    const place = {
+      panels: rows.panels(block),
+      weights: rows.weights(block),
+      n: blockRows(rows.rows, block),
+    };
+    accumulateBlock(mixture, place, stack.push(), likelihoodOnly);
     stack.carry();
   }
   return stack.finish();
 }
 
-/** Among rows in kernel memory, those of lowest log-density, lowest first (the lower number among equals). */
-function lowestRows(mixture: KernelMixture, rows: ResidentRows, count: number): ScoredRow[] {
+/** Where the rows of one block are in kernel memory. */
+export interface BlockPlace {
+  readonly panels: number;
+  /** Sample weights, 0: none. */
+  readonly weights: number;
+  readonly n: number;
+}
+
+/** E-step and statistics of a block, added to zeroed statistics. */
+export function accumulateBlock(
+  mixture: KernelMixture,
+  { panels, weights, n }: BlockPlace,
+  statistics: number,
+  likelihoodOnly: boolean,
+): void {
   const { kernel, code, d, k, means, factors, workspace } = mixture;
+  const only = likelihoodOnly ? 1 : 0;
+  kernel.exports.gmm_accumulate(code, panels, weights, n, d, k, means, factors, statistics, workspace, only);
+}
+
+/** Among rows in kernel memory, those of lowest log-density, lowest first (the lower number among equals). */
+function lowestRows(mixture: KernelMixture, rows: ResidentRows, count: number): readonly ScoredRow[] {
+  const { kernel } = mixture;
   const mark = kernel.mark();
-  const norm = kernel.allocate(BLOCK);
-  const lowest: ScoredRow[] = [];
+  const lowest = new LowestRows(mixture, count);
   for (let block = 0; block < blockCount(rows.rows); block++) {
-    const n = blockRows(rows.rows, block);
-    kernel.exports.gmm_e_step(code, rows.panels(block), n, d, k, means, factors, 0, 0, norm, workspace);
-    const weights = rows.weights(block);
+    const place = {
+      panels: rows.panels(block),
+      weights: rows.weights(block),
+      n: blockRows(rows.rows, block),
+    };
+    lowest.add(block * BLOCK, place);
+  }
+  kernel.release(mark);
+  return lowest.found;
+}
+
+/** The rows of lowest log-density among those of blocks, see {@link RowQuestion}. */
+export class LowestRows {
+  /** Lowest first. */
+  readonly found: ScoredRow[] = [];
+  readonly #mixture: KernelMixture;
+  readonly #count: number;
+  readonly #norm: number;
+
+  /** Takes a block's log-densities in kernel memory, which the caller releases. */
+  constructor(mixture: KernelMixture, count: number) {
+    this.#mixture = mixture;
+    this.#count = count;
+    this.#norm = mixture.kernel.allocate(BLOCK);
+  }
+
+  /** @param firstRow number of the block's first row; blocks come in order */
+  add(firstRow: number, { panels, weights, n }: BlockPlace): void {
+    const { kernel, code, d, k, means, factors, workspace } = this.#mixture;
+    const { found } = this;
+    kernel.exports.gmm_e_step(code, panels, n, d, k, means, factors, 0, 0, this.#norm, workspace);
     const { f64 } = kernel;
     for (let i = 0; i < n; i++) {
       if (weights !== 0 && f64[weights / 8 + i] === 0) continue;
-      const value = f64[norm / 8 + i];
-      if (lowest.length === count && value >= lowest[count - 1].value) continue;
-      lowest.push({ row: block * BLOCK + i, value });
-      lowest.sort(byValue);
-      if (lowest.length > count) lowest.pop();
+      const value = f64[this.#norm / 8 + i];
+      if (found.length === this.#count && value >= found[this.#count - 1].value) continue;
+      found.push({ row: firstRow + i, value });
+      found.sort(byValue);
+      if (found.length > this.#count) found.pop();
     }
   }
-  kernel.release(mark);
-  return lowest;
 }
 
 function byValue(a: ScoredRow, b: ScoredRow): number {
