@@ -125,6 +125,9 @@ export let modelOf: (
   names: ColumnNames,
 ) => GaussianMixture;
 
+/** The parameters a model computes with. */
+export let parametersOf: (model: GaussianMixture) => ModelParameters;
+
 /** Options whose start, when it is a model, is that model's own parameters: what a user wrote into it is not. */
 export let withOwnStart: <T extends Pick<FitOptions, 'initialization'>>(options: T) => T;
 
@@ -245,6 +248,7 @@ export class GaussianMixture {
 
   static {
     modelOf = (parameters, record, names) => new GaussianMixture(CONSTRUCT, parameters, record, names);
+    parametersOf = (model) => model.#parameters;
     withOwnStart = (options) => {
       const start = options?.initialization;
       if (!(start instanceof GaussianMixture)) return options;

@@ -46,6 +46,7 @@ export type {
   Start,
 } from './options.ts';
 export type { UsedPrior } from './prior.ts';
+export { type StreamScore, scoreStream } from './score-stream.ts';
 export {
   type FailedCell,
   type FittedCell,
@@ -55,4 +56,5 @@ export {
   selectModel,
   selectModelAsync,
 } from './select-model.ts';
-export { fitStream, type StreamChunk, type StreamOptions, type StreamSource } from './stream.ts';
+export { fitStream, type StreamOptions } from './stream.ts';
+export type { StreamChunk, StreamSource } from './stream-reader.ts';

@@ -3,7 +3,9 @@ import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { GaussianMixture } from '../src/gaussian-mixture.ts';
 import type { CovarianceType, FitOptions, Progress } from '../src/options.ts';
-import { fitStream, type StreamChunk, type StreamOptions } from '../src/stream.ts';
+import { scoreStream } from '../src/score-stream.ts';
+import { fitStream, type StreamOptions } from '../src/stream.ts';
+import type { StreamChunk } from '../src/stream-reader.ts';
 import { generator } from './helpers/data.ts';
 
 /** n rows around k centres, `spread` apart. */
@@ -356,5 +358,41 @@ describe('fitStream', () => {
       const source = () => (passes++ === 0 ? [good, good] : [...later]);
       await expect(fitStream(source, options)).rejects.toThrow(message);
     }
+  });
+});
+
+describe('scoreStream', () => {
+  const data = blobs(9000, 3, 2, 3, 3);
+  const rows = { data, shape: [9000, 3] as const };
+  const model = GaussianMixture.fit(rows, { nComponents: 3, maxIterations: 5 });
+
+  it('has the bits of criteria and the counts of predict', async () => {
+    const uniform = generator(4);
+    const sampleWeight = Float64Array.from({ length: 9000 }, () => Math.floor(3 * uniform()));
+    const sizes = [0, 0, 0];
+    for (const label of model.predict(rows)) sizes[label]++;
+    for (const cut of [4096, 1, { seed: 3, most: 5000 }]) {
+      const found = await scoreStream(model, () => slowly(chunksOf(data, 3, cut)));
+      expect(found).toEqual({ ...model.criteria(rows), nSamples: 9000, totalWeight: 9000, sizes });
+      const weighted = await scoreStream(model, () => chunksOf(data, 3, cut, sampleWeight));
+      expect(weighted).toEqual({
+        ...model.criteria(rows, { sampleWeight }),
+        nSamples: 9000,
+        totalWeight: sampleWeight.reduce((a, b) => a + b),
+        sizes,
+      });
+    }
+  });
+
+  it('refuses what the model cannot score', async () => {
+    await expect(scoreStream(model, () => [[[1, 2]]])).rejects.toThrow(
+      /2 columns, but the model was made for 3/,
+    );
+    await expect(scoreStream(model, () => [])).rejects.toThrow(/no rows/);
+    await expect(scoreStream({} as never, () => [])).rejects.toThrow(/not a GaussianMixture/);
+    const source = () => [{ data: [[1, 2, 3]], sampleWeight: [0] }];
+    await expect(scoreStream(model, source)).rejects.toThrow(/0 for every row/);
+    const aborted = AbortSignal.abort(new Error('enough'));
+    await expect(scoreStream(model, source, { signal: aborted })).rejects.toThrow('enough');
   });
 });
