@@ -1,73 +1,45 @@
 // Checkpoints: the state of a fit as a value that can be kept as JSON, and back, checked.
-// Must not know where they are kept, nor how a fit runs.
-import { GaussmixRangeError, GaussmixTypeError } from './errors.ts';
+// Must not know where they are kept, nor how a fit runs; must not import anything but types: it is a file of its own, fetched when
+// a fit has checkpoints (saving.ts).
+import type { GaussmixRangeError, GaussmixTypeError } from './errors.ts';
 import type { WholeData } from './estimator.ts';
 import type { FitState, Saving } from './fit.ts';
 import type { FitSettings } from './options.ts';
 import type { Parameters } from './parameters.ts';
-import { describeValue } from './value-rules.ts';
+import type { Checkpoint, CheckpointOptions } from './saving.ts';
+import type { describeValue } from './value-rules.ts';
 
 const FORMAT = 'gaussmix-checkpoint';
 /** Raised whenever a fit of this version would go on from an older state to other bits. */
 const VERSION = 1;
 
-/**
- * A fit between two of its iterations, as JSON: `JSON.stringify` and back loses nothing. What a program may look at is
- * declared; the rest is for the library alone.
- */
-export interface Checkpoint {
-  readonly format: 'gaussmix-checkpoint';
-  readonly version: number;
-  /** How far the fit is: the run under way and its iterations, both counted as `onIteration` does. */
-  readonly progress: { readonly run: number; readonly iteration: number };
-  /** The options that the fit depends on. */
-  readonly options: unknown;
-  /** By which its data is recognised: rows, columns, moments. */
-  readonly data: unknown;
-  readonly state: unknown;
-  /** CRC-32 of all the rest. */
-  readonly checksum: string;
+/** What of the library is used here. */
+export interface Tools {
+  readonly RangeFailure: typeof GaussmixRangeError;
+  readonly TypeFailure: typeof GaussmixTypeError;
+  readonly describeValue: typeof describeValue;
 }
 
-/** Where checkpoints go to and come from. */
-export interface CheckpointOptions {
-  /**
-   * Called with a checkpoint after each iteration, before `onIteration`; the fit waits for a promise. A fit that is resumed from
-   * it, with the same data and options, ends with the same bits as one that was never interrupted.
-   */
-  readonly onCheckpoint?: ((checkpoint: Checkpoint) => void | Promise<void>) | undefined;
-  /** A checkpoint to go on from, or its parsed JSON. The data and all other options must be those of the fit that made it. */
-  readonly resume?: Checkpoint | undefined;
-}
-
-/** Names of {@link CheckpointOptions}. */
-export const CHECKPOINT_OPTIONS: readonly string[] = ['onCheckpoint', 'resume'];
-
 /**
- * What a fit is given to save its states; undefined when none of the two options is used.
+ * What a fit is given to save its states.
  * @throws GaussmixTypeError INVALID_OPTION, GaussmixRangeError INVALID_CHECKPOINT for a checkpoint that is damaged, of another
  * version, or of other options
  */
 export function checkpointing(
   { onCheckpoint, resume }: CheckpointOptions,
   settings: FitSettings,
-): Saving | undefined {
-  if (onCheckpoint !== undefined && typeof onCheckpoint !== 'function') {
-    throw new GaussmixTypeError(
-      'INVALID_OPTION',
-      `onCheckpoint is ${describeValue(onCheckpoint)}, but must be a function`,
-    );
-  }
-  if (onCheckpoint === undefined && resume === undefined) return undefined;
+  tools: Tools,
+): Saving {
   const options = optionsOf(settings);
-  const resumed = resume === undefined ? undefined : readCheckpoint(resume, options);
+  const reader = new Reader(tools);
+  const resumed = resume === undefined ? undefined : reader.read(resume, options);
   let data: unknown;
   return {
     open(whole, start) {
       data = plain(dataOf(whole, start));
       if (!resumed) return undefined;
-      requireSameData(resumed.data, data);
-      return checkState(revive(resumed.state) as FitState, whole.mean.length, settings.nComponents);
+      reader.requireSameData(resumed.data, data);
+      return reader.checkState(revive(resumed.state) as FitState, whole.mean.length, settings.nComponents);
     },
     save(state) {
       if (!onCheckpoint) return;
@@ -102,53 +74,64 @@ function dataOf({ rows, total, mean, variance }: WholeData, start: Parameters | 
   };
 }
 
-function readCheckpoint(given: unknown, options: object): Checkpoint {
-  const found = given as Partial<Checkpoint>;
-  if (typeof given !== 'object' || given === null || found.format !== FORMAT) {
-    throw new GaussmixTypeError(
-      'INVALID_CHECKPOINT',
-      `resume is ${describeValue(given)}, not a checkpoint as onCheckpoint was given it`,
-    );
-  }
-  if (found.version !== VERSION) {
-    throw refused(
-      `is of version ${describeValue(found.version)}; this library reads and writes version ${VERSION}: start anew`,
-    );
-  }
-  const { checksum: noted, ...content } = found;
-  if (noted !== checksum(content)) throw refused('is damaged: its checksum does not match its content');
-  const mine = options as Record<string, unknown>;
-  const its = found.options as Record<string, unknown>;
-  for (const name of Object.keys({ ...its, ...mine })) {
-    const [a, b] = [its[name], mine[name]].map((value) => JSON.stringify(value, sorted) ?? 'not set');
-    if (a === b) continue;
-    const given = a.length + b.length < 200 ? `: ${name} is ${a} there and ${b} here` : ` (${name})`;
-    throw refused(`is of a fit with other options${given}. Give the same, or start anew`);
-  }
-  return found as Checkpoint;
-}
+/** Reads checkpoints, and refuses what is none, or another fit's. */
+class Reader {
+  readonly #tools: Tools;
 
-function requireSameData(theirs: unknown, mine: unknown): void {
-  const [a, b] = [theirs, mine] as Record<string, unknown>[];
-  if (a.rows !== b.rows || a.columns !== b.columns) {
-    throw refused(
-      `is of other data: ${a.rows} rows x ${a.columns} columns there, ${b.rows} x ${b.columns} here`,
-    );
+  constructor(tools: Tools) {
+    this.#tools = tools;
   }
-  const differs = Object.keys(b).find((name) => JSON.stringify(a[name]) !== JSON.stringify(b[name]));
-  if (differs === 'start') throw refused('is of a fit from another start: give the same `initialization`');
-  if (differs) throw refused(`is of other data: the ${differs} of rows or weights is another`);
-}
 
-/** What the checksum cannot know: a state that another program has put together. */
-function checkState(state: FitState, d: number, k: number): FitState {
-  const { weights, means, covariances } = state.estimator.parameters;
-  if (weights.length === k && means.length === k * d && covariances.length > 0) return state;
-  throw refused('is damaged: its parameters are not of the size of the mixture');
-}
+  read(given: unknown, options: object): Checkpoint {
+    const found = given as Partial<Checkpoint>;
+    if (typeof given !== 'object' || given === null || found.format !== FORMAT) {
+      throw new this.#tools.TypeFailure(
+        'INVALID_CHECKPOINT',
+        `resume is ${this.#tools.describeValue(given)}, not a checkpoint as onCheckpoint was given it`,
+      );
+    }
+    if (found.version !== VERSION) {
+      throw this.#refused(
+        `is of version ${this.#tools.describeValue(found.version)}; this library reads and writes version ${VERSION}: start anew`,
+      );
+    }
+    const { checksum: noted, ...content } = found;
+    if (noted !== checksum(content))
+      throw this.#refused('is damaged: its checksum does not match its content');
+    const mine = options as Record<string, unknown>;
+    const its = found.options as Record<string, unknown>;
+    for (const name of Object.keys({ ...its, ...mine })) {
+      const [a, b] = [its[name], mine[name]].map((value) => JSON.stringify(value, sorted) ?? 'not set');
+      if (a === b) continue;
+      const given = a.length + b.length < 200 ? `: ${name} is ${a} there and ${b} here` : ` (${name})`;
+      throw this.#refused(`is of a fit with other options${given}. Give the same, or start anew`);
+    }
+    return found as Checkpoint;
+  }
 
-function refused(what: string): GaussmixRangeError {
-  return new GaussmixRangeError('INVALID_CHECKPOINT', `the checkpoint ${what}`);
+  requireSameData(theirs: unknown, mine: unknown): void {
+    const [a, b] = [theirs, mine] as Record<string, unknown>[];
+    if (a.rows !== b.rows || a.columns !== b.columns) {
+      throw this.#refused(
+        `is of other data: ${a.rows} rows x ${a.columns} columns there, ${b.rows} x ${b.columns} here`,
+      );
+    }
+    const differs = Object.keys(b).find((name) => JSON.stringify(a[name]) !== JSON.stringify(b[name]));
+    if (differs === 'start')
+      throw this.#refused('is of a fit from another start: give the same `initialization`');
+    if (differs) throw this.#refused(`is of other data: the ${differs} of rows or weights is another`);
+  }
+
+  /** What the checksum cannot know: a state that another program has put together. */
+  checkState(state: FitState, d: number, k: number): FitState {
+    const { weights, means, covariances } = state.estimator.parameters;
+    if (weights.length === k && means.length === k * d && covariances.length > 0) return state;
+    throw this.#refused('is damaged: its parameters are not of the size of the mixture');
+  }
+
+  #refused(what: string): Error {
+    return new this.#tools.RangeFailure('INVALID_CHECKPOINT', `the checkpoint ${what}`);
+  }
 }
 
 /** As JSON would have it: arrays of doubles as text, so that each keeps its bits, and short; numbers that JSON lacks by name. */

@@ -182,7 +182,7 @@ export class WholeData {
 export interface EstimatorState {
   readonly parameters: Parameters;
   /** The best parameters so far and their log-likelihood. */
-  readonly kept: Parameters | undefined;
+  readonly kept: Float64Array;
   readonly keptLogLikelihood: number;
   readonly meanLogLikelihood: number;
   readonly iteration: number;
@@ -275,7 +275,7 @@ export class MixtureEstimator implements Estimator {
   save(): EstimatorState {
     return {
       parameters: this.mixture.read(),
-      kept: this.#kept,
+      kept: this.mixture.kernel.copy(this.#kept, this.mixture.parameterCount),
       keptLogLikelihood: this.#keptLogLikelihood,
       meanLogLikelihood: this.#meanLogLikelihood,
       iteration: this.#iteration,
@@ -288,7 +288,7 @@ export class MixtureEstimator implements Estimator {
 
   /** Goes on from a saved state. */
   resume(state: EstimatorState): void {
-    this.#kept = state.kept;
+    this.mixture.kernel.view(this.#kept, state.kept.length).set(state.kept);
     this.#keptLogLikelihood = state.keptLogLikelihood;
     this.#meanLogLikelihood = state.meanLogLikelihood;
     this.#iteration = state.iteration;

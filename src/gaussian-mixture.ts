@@ -1,7 +1,6 @@
 // The fitted mixture that users hold: immutable parameters, and everything that can be asked of them.
 // Must not iterate EM (fit.ts) nor check parameters itself (parameters.ts).
 
-import { CHECKPOINT_OPTIONS, type CheckpointOptions, checkpointing } from './checkpoint.ts';
 import { type Criteria, criteriaOf, finished, type RowSums, sumRows } from './criteria.ts';
 import { GaussmixRangeError, GaussmixTypeError } from './errors.ts';
 import { type AsyncSettings, type Fitted, fitRows, fitRowsAsync } from './fit.ts';
@@ -52,6 +51,7 @@ import {
 } from './passes.ts';
 import { type RowSource, toRowSource } from './row-source.ts';
 import { sampleMixture } from './sample.ts';
+import { CHECKPOINT_OPTIONS, type CheckpointOptions, savingOf } from './saving.ts';
 import { describeValue } from './value-rules.ts';
 
 /** What {@link GaussianMixture.fromParameters} takes: K weights, means (K, D), K covariances (D x D each). */
@@ -241,7 +241,7 @@ export class GaussianMixture {
       (soFar) => modelOf(soFar, undefined, source),
       checkAsyncOptions(options),
       undefined,
-      checkpointing(options, settings),
+      await savingOf(options, settings),
     );
     return modelOf(parameters, record, source);
   }

@@ -5,7 +5,6 @@
  * @module gaussmix
  */
 
-export type { Checkpoint, CheckpointOptions } from './checkpoint.ts';
 export type { Criteria } from './criteria.ts';
 export { naturalLogarithms } from './elementary.ts';
 export { type ErrorCode, GaussmixError, GaussmixRangeError, GaussmixTypeError } from './errors.ts';
@@ -46,6 +45,7 @@ export type {
   Start,
 } from './options.ts';
 export type { UsedPrior } from './prior.ts';
+export type { Checkpoint, CheckpointOptions } from './saving.ts';
 export { type StreamScore, scoreStream } from './score-stream.ts';
 export {
   type FailedCell,

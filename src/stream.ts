@@ -1,7 +1,6 @@
 // Fits to rows that pass by, chunk after chunk, once for every question of the fit: memory does not grow with the rows.
 // Must not compute but block by block, as passes.ts does, nor know where blocks come from.
 import { ActivePasses } from './active.ts';
-import { CHECKPOINT_OPTIONS, type CheckpointOptions, checkpointing } from './checkpoint.ts';
 import { fitAnswered, nextTurn } from './fit.ts';
 import {
   type AbortSignalLike,
@@ -33,6 +32,7 @@ import {
   type StatisticsStack,
 } from './passes.ts';
 import { RowSample } from './row-sample.ts';
+import { CHECKPOINT_OPTIONS, type CheckpointOptions, savingOf } from './saving.ts';
 import { type LookAtRows, StreamReader, type StreamShape, type StreamSource } from './stream-reader.ts';
 
 type StreamRunOptions = CheckpointOptions & {
@@ -79,7 +79,7 @@ export async function fitStream(source: StreamSource, options: StreamOptions): P
   const given = withOwnStart(options);
   const early = validateFitOptions(given, Number.MAX_SAFE_INTEGER, STREAM_OPTIONS);
   const { signal, timeLimitMs } = checkAsyncOptions(options);
-  const saving = checkpointing(options, early);
+  const saving = await savingOf(options, early);
   signal?.throwIfAborted();
   const kernel = new Kernel(compiledModule());
   const reader = new StreamReader(kernel, source, signal);

@@ -1,9 +1,9 @@
 // Checkpoints: a fit that goes on from any of them ends with the bits of one that was never interrupted, and none is taken
 // for that of another fit.
 import { describe, expect, it } from 'vitest';
-import type { Checkpoint } from '../src/checkpoint.ts';
 import { GaussianMixture } from '../src/gaussian-mixture.ts';
 import type { FitOptions } from '../src/options.ts';
+import type { Checkpoint } from '../src/saving.ts';
 import { fitStream, type StreamOptions } from '../src/stream.ts';
 import { generator } from './helpers/data.ts';
 

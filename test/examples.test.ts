@@ -74,6 +74,7 @@ describe.each([
   ['choosing-a-model.md', 3],
   ['starts-and-collapse.md', 4],
   ['speed.md', 3],
+  ['large-data.md', 3],
 ])('docs/%s', (name, count) => {
   const text = read(`docs/${name}`);
 

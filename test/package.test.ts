@@ -214,7 +214,7 @@ await initialize(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0])).catch((error) =>
       ].sort(),
     );
     const bundle = readFileSync(join(folder, 'node_modules/gaussmix/dist/index.js'));
-    expect(gzipSync(bundle).length).toBeLessThan(80_000);
+    expect(gzipSync(bundle).length).toBeLessThan(82_000);
     // What a page pays that fits mixtures: selection and the like are shaken off, jobs.js is fetched when it is wanted.
     writeFileSync(join(folder, 'app.mjs'), "export { GaussianMixture } from 'gaussmix';");
     const { outputFiles } = buildSync({
