@@ -5,8 +5,9 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { join } from 'node:path';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type Finished, finished, npyBytes, run, start, temporaryFolder, writer } from './helpers/command.ts';
+import { type Finished, finished, run, start, temporaryFolder, writer } from './helpers/command.ts';
 import { clusters, generator } from './helpers/data.ts';
+import { npyBytes } from './helpers/npy.ts';
 
 const folder = temporaryFolder();
 const write = writer(folder);
