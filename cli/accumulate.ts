@@ -21,7 +21,7 @@ export async function runAccumulate(command: AccumulateCommand): Promise<number>
   const table = await readFor(model, command);
   const { data, rows, columns, weights } = table;
   let statistics: SufficientStatistics | undefined;
-  await named(command.data, table, undefined, async () => {
+  await named(command.data, table.labels, {}, async () => {
     const options = { sampleWeight: weights, firstRow, missing };
     statistics = accumulate({ data, shape: [rows, columns] }, model, options);
   });

@@ -45,6 +45,14 @@ export interface FitCommand extends FittingCommand {
   readonly groupBy: string | undefined;
   /** For groups; the output does not depend on it. */
   readonly threads: number;
+  /** Bytes; undefined: the default. */
+  readonly memory: number | undefined;
+  /** Folder of temporary files; undefined: that of the system. */
+  readonly temporary: string | undefined;
+  /** The file that a checkpoint is written to after each iteration. */
+  readonly checkpoint: string | undefined;
+  /** Whether to go on from that file. */
+  readonly resume: boolean;
 }
 
 export interface SelectCommand extends FittingCommand {
@@ -239,6 +247,19 @@ function fitCommand(parsed: Parsed): FitCommand {
   if (groupBy === undefined && parsed.text('threads') !== undefined) {
     throw parsed.usage('--threads goes with --group-by: a single fit uses one thread');
   }
+  const checkpoint = parsed.text('checkpoint');
+  const resume = parsed.flag('resume');
+  if (resume && checkpoint === undefined) {
+    throw parsed.usage('--resume goes with --checkpoint FILE, the file to go on from');
+  }
+  const single = ['memory', 'temporary', 'checkpoint'].find((option) => parsed.text(option) !== undefined);
+  if (groupBy !== undefined && single !== undefined) {
+    throw parsed.usage(`--${single} does not go with --group-by, which reads all rows into memory`);
+  }
+  if (checkpoint === '-') throw parsed.usage('--checkpoint - : a checkpoint goes to a file');
+  if (checkpoint !== undefined && output !== undefined && resolve(output) === resolve(checkpoint)) {
+    throw parsed.usage(`-o and --checkpoint are the same file, ${output}: give another`);
+  }
   return {
     ...fitting(parsed, data),
     name: 'fit',
@@ -246,6 +267,10 @@ function fitCommand(parsed: Parsed): FitCommand {
     covariance: parsed.choice('covariance', COVARIANCES, 'full'),
     groupBy,
     threads: threadsOf(parsed),
+    memory: parsed.bytes('memory'),
+    temporary: parsed.text('temporary'),
+    checkpoint,
+    resume,
     output: output === '-' ? undefined : output,
   };
 }

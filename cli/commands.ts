@@ -1,19 +1,22 @@
 // What each command does, from its arguments to its output.
 // Must not parse arguments, nor end the process.
-import { type FitOptions, type GaussianMixture, GaussmixError } from 'gaussmix';
+import { type Checkpoint, type FitOptions, type GaussianMixture, GaussmixError } from 'gaussmix';
 import type {
   AccumulateCommand,
   FitCommand,
   FittingCommand,
   ImputeCommand,
+  InitMethod,
   PredictCommand,
   ReportCommand,
   SampleCommand,
   ScoreCommand,
 } from './arguments.ts';
+import { checkReplaceable, readCheckpoint } from './checkpoint-file.ts';
 import { csvCell } from './csv-format.ts';
-import { Failure, Refused } from './failure.ts';
-import { type FitResult, type RunningFit, startFit } from './fit-worker.ts';
+import { Failure, plural, Refused } from './failure.ts';
+import { readFitRows } from './fit-rows.ts';
+import { type FitResult, type Job, startFit } from './fit-worker.ts';
 import { readModelFile, readStartFile, withNames } from './model-file.ts';
 import { checkOutput, withOutput, writeLines, writeStandardOutput } from './output.ts';
 import { ProgressLine, type Step } from './progress.ts';
@@ -41,18 +44,58 @@ export async function runFit(
 ): Promise<number> {
   const progress = new ProgressLine(command);
   await checkOutput(command, { DATA: command.data });
-  const { table, start, startFile } = await readFitInput(command, progress);
-  let interrupted = false;
-  const running = launch(command, script, table, start, progress);
-  onInterrupt(() => {
-    interrupted = true;
-    running.stop();
-    progress.aside('Stopping after this iteration; Ctrl-C again quits at once.');
-  });
-  const result = await named(command.data, table, startFile, () => running.result);
-  progress.clear();
-  await report(command, { ...result, model: withNames(result.model, table.names) });
-  return interrupted ? INTERRUPTED : 0;
+  const resume = await openCheckpoint(command, progress);
+  const startFile = 'file' in command.init ? command.init.file : undefined;
+  const start = await readStart(command);
+  const { columns, header, weights } = command;
+  const selection = { columns, header, weights, allowMissing: command.missing === 'marginalize' };
+  const rows = await readFitRows(command.data, selection, command, (bytes) =>
+    progress.reading(command.data, bytes),
+  );
+  try {
+    progress.clear();
+    for (const note of rows.notes) progress.note(note);
+    if (rows.streamed) progress.note(`the rows do not fit into memory: ${rows.streamed}`);
+    let interrupted = false;
+    const job: Job = {
+      held: rows.held,
+      options: fitOptions(command, start),
+      everyIteration: progress.everyIteration,
+      checkpoint: command.checkpoint,
+      resume,
+    };
+    const running = startFit(script, job, (step: Step) => progress.iteration(step, command.runs));
+    onInterrupt(() => {
+      interrupted = true;
+      running.stop();
+      progress.aside('Stopping after this iteration; Ctrl-C again quits at once.');
+    });
+    const files = { start: startFile, checkpoint: command.checkpoint };
+    const result = await named(command.data, rows.labels, files, () => running.result);
+    progress.clear();
+    await report(command, { ...result, model: withNames(result.model, rows.names) }, rows.streamed);
+    return interrupted ? INTERRUPTED : 0;
+  } finally {
+    rows.close();
+  }
+}
+
+/** The checkpoint to go on from, if one is asked for and there; says so. */
+async function openCheckpoint(command: FitCommand, progress: ProgressLine): Promise<Checkpoint | undefined> {
+  const { checkpoint: path, name } = command;
+  if (path === undefined) return undefined;
+  await checkOutput({ name, output: path }, { DATA: command.data }, '--checkpoint');
+  checkReplaceable(path);
+  if (!command.resume) return undefined;
+  const found = readCheckpoint(path);
+  const { run = 0, iteration = 0 } = found?.progress ?? {};
+  const which = command.runs > 1 || command.shortRuns > 1 ? `run ${run + 1}, ` : '';
+  progress.note(
+    found
+      ? `going on from ${path}: ${which}${plural(iteration, 'iteration')} done`
+      : `there is no ${path} to go on from: starting anew`,
+  );
+  return found;
 }
 
 /** What a fit needs, as its arguments say. */
@@ -62,13 +105,17 @@ export interface FitInput {
   readonly startFile: string | undefined;
 }
 
+function readStart({ init }: FittingCommand): Promise<FitOptions['initialization']> | InitMethod {
+  return 'file' in init ? readStartFile(init.file) : init.method;
+}
+
 /** Reads the start and the rows. */
 export async function readFitInput(
   command: FittingCommand & { readonly groupBy?: string | undefined },
   progress: ProgressLine,
 ): Promise<FitInput> {
   const startFile = 'file' in command.init ? command.init.file : undefined;
-  const start = 'file' in command.init ? await readStartFile(command.init.file) : command.init.method;
+  const start = await readStart(command);
   const { columns, header, weights, groupBy } = command;
   const selection = { columns, header, weights, groupBy, allowMissing: command.missing === 'marginalize' };
   const table = await readTable(command.data, selection, (bytes) => progress.reading(command.data, bytes));
@@ -101,27 +148,14 @@ export function commonOptions(
   };
 }
 
-function launch(
-  command: FitCommand,
-  script: URL,
-  table: Table,
-  start: FitOptions['initialization'],
-  progress: ProgressLine,
-): RunningFit {
-  const { data, rows, columns, weights } = table;
-  const options = fitOptions(command, start);
-  const job = { data, rows, columns, weights, options, everyIteration: progress.everyIteration };
-  return startFit(script, job, (step: Step) => progress.iteration(step, command.runs));
-}
-
 /** The file first: it must not be lost when the reader of standard output has gone. */
-async function report(command: FitCommand, result: FitResult): Promise<void> {
+async function report(command: FitCommand, result: FitResult, streamed: string | undefined): Promise<void> {
   const { model, criteria } = result;
   if (command.output !== undefined) {
     await withOutput(command.output, (write) => write(`${JSON.stringify(model)}\n`));
   }
   await writeStandardOutput(
-    command.json ? `${JSON.stringify({ ...model, criteria })}\n` : describeFit(command, result),
+    command.json ? `${JSON.stringify({ ...model, criteria })}\n` : describeFit(command, result, streamed),
   );
 }
 
@@ -138,17 +172,18 @@ const ABOUT_DATA: readonly string[] = [
 /** Runs work of the library, and says what it refuses in the words of the command line, with the file named. */
 export async function named<T>(
   data: string,
-  table: Table,
-  start: string | undefined,
+  labels: readonly string[],
+  files: { readonly start?: string | undefined; readonly checkpoint?: string | undefined },
   work: () => Promise<T>,
 ): Promise<T> {
   try {
     return await work();
   } catch (error) {
     if (!(error instanceof GaussmixError || error instanceof Refused)) throw error;
-    const message = commandLineWords(error.message, table.labels);
+    const message = commandLineWords(error.message, labels);
     const isAboutData = ABOUT_DATA.includes(error.code) || message.startsWith('--weights ');
-    const file = isAboutData ? data : start;
+    const other = error.code === 'INVALID_CHECKPOINT' ? files.checkpoint : files.start;
+    const file = isAboutData ? data : other;
     if (file === undefined) throw new Failure(message);
     throw new Failure(`${file === '-' ? 'standard input' : file}: ${message}`);
   }
@@ -185,7 +220,7 @@ export async function runPredict(command: PredictCommand): Promise<number> {
   const { missing } = command;
   const k = model.nComponents;
   const header = ['label', ...(command.proba ? Array.from({ length: k }, (_, i) => `p${i}`) : [])];
-  await named(command.data, table, undefined, () =>
+  await named(command.data, table.labels, {}, () =>
     withOutput(command.output, async (write) => {
       await write(`${header.join(',')}\n`);
       for (let start = 0; start < table.rows; start += BLOCK) {
@@ -208,7 +243,7 @@ export async function runScore(command: ScoreCommand): Promise<number> {
   const table = await readFor(model, command);
   const { missing } = command;
   const rows = rowsOf(table, 0, table.rows);
-  await named(command.data, table, undefined, async () => {
+  await named(command.data, table.labels, {}, async () => {
     if (command.samples && !command.json) {
       const values = model.scoreSamples(rows, { missing });
       return withOutput(undefined, async (write) => {
@@ -239,7 +274,7 @@ export async function runImpute(command: ImputeCommand): Promise<number> {
   const model = await readModelFile(command.model);
   const table = await readFor(model, command);
   const names = table.names ?? model.featureNames;
-  await named(command.data, table, undefined, () =>
+  await named(command.data, table.labels, {}, () =>
     withOutput(command.output, async (write) => {
       if (names) await write(`${names.map(csvCell).join(',')}\n`);
       for (let start = 0; start < table.rows; start += BLOCK) {

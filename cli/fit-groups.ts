@@ -41,7 +41,9 @@ export async function runFitGroups(
   const groups = new RowGroups(table, table.groups as Groups);
   const options = fitOptions(command, start);
   if (startFile !== undefined) {
-    await named(command.data, table, startFile, async () => checkStart(options, table.columns));
+    await named(command.data, table.labels, { start: startFile }, async () =>
+      checkStart(options, table.columns),
+    );
   }
   const describe = progress.everyIteration;
   const pool = new GroupPool(

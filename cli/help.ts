@@ -97,6 +97,12 @@ ${HEADER_HELP}
   --group-by COLUMN      fit each group of rows on its own: those with the same value in this column,
                          text or number; it is no feature. Prints a line of JSON per group, see below
   --threads N            threads for --group-by (as many as there are cores)
+  --memory SIZE          memory for the rows, such as 512MiB or 2GB (half of the machine's). Rows that take more (a
+                         number takes 8 bytes, twice) are read anew in each pass: .npy from DATA itself, other
+                         formats from a temporary file of 8 bytes per number; the model is the same to the bit
+  --temporary FOLDER     where that temporary file goes (the system's folder for such files)
+  --checkpoint FILE      write the state of the fit to FILE after each iteration
+  --resume               go on from that FILE, if it is there: the model is that of a fit that was never interrupted
   -o, --output FILE      save the model as JSON; not to DATA itself, but to the start of --init if wanted
   --json                 print the model with its criteria as one JSON object, not a summary
   -v, --verbose          print each iteration (with --group-by: each group) on standard error
@@ -107,7 +113,8 @@ ${DATA_HELP}
 For rows that are on many machines, or come in many files, see gaussmix help accumulate.
 
 Ctrl-C stops after the current iteration: the model so far is printed (and saved, with -o), and the
-exit code is 130. Ctrl-C a second time quits at once.
+exit code is 130. Ctrl-C a second time quits at once. With --checkpoint the fit can go on later: give the same
+command with --resume.
 
 With --group-by the output is a line per group, in the order in which the groups first appear:
   { "group": "...", "model": {...} }  or  { "group": "...", "error": { "code", "message" } }
@@ -119,6 +126,7 @@ Examples:
   gaussmix fit faithful.csv -k 2
   gaussmix fit iris.csv -k 3 --columns 1-4 --covariance tied --n-init 5 -o iris.json
   gaussmix fit visits.csv -k 2 --group-by customer -o models.ndjson
+  gaussmix fit huge.parquet -k 20 --memory 2GiB --checkpoint huge.checkpoint --resume -o huge.json
 `,
   select: `Usage: gaussmix select DATA -k NUMBERS [options]
 

@@ -101,5 +101,5 @@ if (isMainThread) {
 } else {
   const job = workerData as FitJob | GroupsJob;
   if (job.kind === 'groups') runGroupsWorker(job);
-  else runFitWorker(job);
+  else void runFitWorker(job);
 }

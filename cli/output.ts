@@ -14,6 +14,11 @@ const PIECE = 1 << 16;
 /** Temporary files that exist now, to be removed if the command is interrupted. */
 const temporaries = new Set<string>();
 
+/** A file that is to be removed when the process ends. */
+export function rememberTemporary(path: string): void {
+  temporaries.add(path);
+}
+
 /** Removes the temporary files at once; for the moments before the process ends. */
 export function removeTemporaries(): void {
   for (const path of temporaries) rmSync(path, { force: true });

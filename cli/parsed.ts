@@ -1,6 +1,7 @@
 // The options of each command, and how the text of a value becomes a value.
 // Must not know what the options are for: arguments.ts gives them their meaning and defaults.
 import { type ParseArgsConfig, parseArgs } from 'node:util';
+import { parseBytes } from './byte-size.ts';
 import { oneLine, quote, UsageError } from './failure.ts';
 import type { CommandName } from './help.ts';
 
@@ -43,6 +44,10 @@ const OPTIONS: Readonly<Record<CommandName, OptionSpecs>> = {
     ...FITTING,
     'group-by': { type: 'string' },
     threads: { type: 'string' },
+    memory: { type: 'string' },
+    temporary: { type: 'string' },
+    checkpoint: { type: 'string' },
+    resume: { type: 'boolean' },
   },
   select: {
     ...COMMON,
@@ -172,6 +177,18 @@ export class Parsed {
     if (Number.isFinite(value) && value >= 0) return value;
     throw this.usage(
       `${label(this.#command, name)} is ${quote(text)}, but must be ${otherwise}a number >= 0`,
+    );
+  }
+
+  /** A size such as 2GiB; undefined where none is given. */
+  bytes(name: string): number | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    const bytes = parseBytes(text);
+    if (bytes !== undefined) return bytes;
+    throw this.usage(
+      `${label(this.#command, name)} is ${quote(text)}, but must be a size such as 512MiB or 2GB ` +
+        '(KiB, MiB, GiB, TiB: powers of 1024; kB, MB, GB, TB: powers of 1000)',
     );
   }
 

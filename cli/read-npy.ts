@@ -32,7 +32,7 @@ export async function openNpy(source: ByteSource, selection: Selection): Promise
   const bytes = header.rows * header.columns * header.bytesPerValue;
   const found = source.size === undefined ? undefined : source.size - dataStart;
   if (found !== undefined && found < bytes) throw truncated(source, bytes, found);
-  return new ArrayReader(source, header, selection);
+  return new ArrayReader(source, header, selection, dataStart);
 }
 
 class ArrayReader implements RowStream {
@@ -41,13 +41,14 @@ class ArrayReader implements RowStream {
   readonly rows: number;
   readonly columns: number;
   readonly labels: readonly string[];
+  readonly array: NonNullable<RowStream['array']>;
   readonly #source: ByteSource;
   readonly #header: Header;
   readonly #allowMissing: boolean;
   readonly #chosen: Columns;
   readonly #groups: GroupNumbers = new GroupNumbers();
 
-  constructor(source: ByteSource, header: Header, selection: Selection) {
+  constructor(source: ByteSource, header: Header, selection: Selection, dataStart: number) {
     this.#source = source;
     this.#header = header;
     this.#allowMissing = selection.allowMissing ?? false;
@@ -55,6 +56,14 @@ class ArrayReader implements RowStream {
     this.rows = header.rows;
     this.columns = this.#chosen.features.length;
     this.labels = this.#chosen.features.map((column) => columnLabel(column, undefined));
+    const isPlain = header.bytesPerValue === 8 && this.#usesAll;
+    this.array = { doublesFrom: isPlain ? dataStart : undefined };
+  }
+
+  /** Whether the features are all the columns, in their order. */
+  get #usesAll(): boolean {
+    const { features } = this.#chosen;
+    return features.length === this.#header.columns && features.every((column, i) => column === i);
   }
 
   groupNames(): readonly string[] {
@@ -68,7 +77,7 @@ class ArrayReader implements RowStream {
     const values = new Float64Array(most * columns);
     const stored = bytesPerValue === 8 ? values : new Float32Array(values.length);
     const { features } = this.#chosen;
-    const all = features.length === columns && features.every((column, i) => column === i);
+    const all = this.#usesAll;
     for (let row = 0; row < rows; row += most) {
       const count = Math.min(most, rows - row);
       const length = count * columns;

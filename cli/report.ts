@@ -12,7 +12,7 @@ export async function runReport(command: ReportCommand): Promise<number> {
   await checkOutput(command, { 'MODEL.json': command.model, DATA: command.data });
   const model = await readModelFile(command.model);
   const table = await readFor(model, command);
-  const content = await named(command.data, table, undefined, async () =>
+  const content = await named(command.data, table.labels, {}, async () =>
     gather(model, table, command.missing),
   );
   const page = reportPage({

@@ -30,6 +30,9 @@ export interface RowFile {
   readonly canReread: boolean;
   /** Size of the features in memory, rows x columns x 8; undefined where the number of rows is not known. */
   readonly bytes: number | undefined;
+  /** Rows of numbers of one size, which are quick to read again: see {@link RowStream.array}. */
+  readonly isArray: boolean;
+  readonly doublesFrom: number | undefined;
   /**
    * The rows from the first one on. A chunk may be overwritten when the next one is asked for. Only one reading may be
    * under way: the next one begins when that has ended.
@@ -142,6 +145,14 @@ class ReopenedFile implements RowFile {
 
   get bytes(): number | undefined {
     return this.rows === undefined ? undefined : this.rows * this.columns * Float64Array.BYTES_PER_ELEMENT;
+  }
+
+  get isArray(): boolean {
+    return this.#opened.stream.array !== undefined;
+  }
+
+  get doublesFrom(): number | undefined {
+    return this.#opened.stream.array?.doublesFrom;
   }
 
   groupNames(): readonly string[] {

@@ -24,6 +24,11 @@ export interface RowStream {
   readonly notes: readonly string[];
   /** Number of rows, where it is known before they are read. */
   readonly rows: number | undefined;
+  /**
+   * Rows of numbers of one size, quick to read again. Where they are in the file as they are in memory (doubles, row-major, no
+   * other column among them): the byte at which they start.
+   */
+  readonly array?: { readonly doublesFrom: number | undefined };
   /** A chunk may be overwritten when the next one is asked for; can be had once. */
   chunks(): AsyncGenerator<RowChunk>;
   /** Names of the groups that the chunks have had so far. */

@@ -59,7 +59,7 @@ export async function runSelect(
   );
   let finished: Selection | undefined;
   try {
-    finished = await named(command.data, table, startFile, () => work);
+    finished = await named(command.data, table.labels, { start: startFile }, () => work);
   } catch (error) {
     if (!interruption.signal.aborted) throw error;
   }

@@ -20,10 +20,13 @@ export function formatNumber(value: number, digits: number = 5): string {
   return value.toFixed(Math.max(0, digits - 1 - Math.floor(Math.log10(size))));
 }
 
-/** The summary, ending with a line break. */
-export function describeFit(command: FitCommand, result: FitResult): string {
+/**
+ * The summary, ending with a line break.
+ * @param streamed how rows were read that are not in memory
+ */
+export function describeFit(command: FitCommand, result: FitResult, streamed?: string): string {
   const { model } = result;
-  const paragraphs = [overview(command, result), ...componentTables(model, result.sizes)];
+  const paragraphs = [overview(command, result, streamed), ...componentTables(model, result.sizes)];
   const warnings = (model.fitted?.warnings ?? []).filter((text) => !isAboutTheEnd(text));
   if (warnings.length > 0)
     paragraphs.push(warnings.map((text) => `Warning: ${commandLineWords(text)}`).join('\n'));
@@ -62,7 +65,7 @@ function isAboutTheEnd(warning: string): boolean {
   return /^(not converged after|stopped by)/.test(warning);
 }
 
-function overview(command: FitCommand, result: FitResult): string {
+function overview(command: FitCommand, result: FitResult, streamed: string | undefined): string {
   const { model, criteria } = result;
   const { fitted } = model;
   if (fitted === undefined) throw new Error('the model has no record of its fit');
@@ -74,6 +77,7 @@ function overview(command: FitCommand, result: FitResult): string {
       : `weights adding up to ${formatNumber(result.totalWeight)}`;
   const lines: (readonly [string, string])[] = [
     ['Data', dataLine(command, fitted.nSamples, model)],
+    ...(streamed === undefined ? [] : [['Streamed', streamed] as const]),
     [
       'Mixture',
       `${plural(k, 'component')}, ${model.covarianceType} covariance, ${plural(result.nParameters, 'free parameter')}`,

@@ -59,8 +59,7 @@ function arrowColumn(table: ArrowTableLike, index: number, type: ArrowType, name
 /** The numeric columns of an Arrow table. */
 export function arrowSource(
   table: ArrowTableLike,
-  name: string,
-  allowMissing: boolean,
+  { name, allowMissing, firstRow }: ValueRules,
   wanted: readonly string[] | undefined,
 ): RowSource {
   const { fields } = table.schema;
@@ -75,7 +74,7 @@ export function arrowSource(
     );
   }
   const columnNames = numeric.map(({ field }) => field.name);
-  const rules = new ValueRules(name, allowMissing, columnNames);
+  const rules = new ValueRules(name, allowMissing, columnNames, undefined, firstRow);
   rules.checkSize(table.numRows, numeric.length);
   const columns = numeric.map(({ field, index }) => arrowColumn(table, index, field.type, name));
   return {
@@ -153,7 +152,7 @@ function arrowError(value: unknown, row: number, column: number, rules: ValueRul
   if (typeof value !== 'bigint') return rules.error(value, row, column);
   return new GaussmixRangeError(
     'INVALID_VALUE',
-    `${rules.name}: row ${row}, ${featureLabel({ columnNames: rules.columnNames! }, column)} is ${value} (rows and columns ` +
+    `${rules.name}: row ${rules.firstRow + row}, ${featureLabel({ columnNames: rules.columnNames! }, column)} is ${value} (rows and columns ` +
       'count from 0). It is too large an integer to be a double exactly (limit 2^53 - 1): rescale the column.',
   );
 }

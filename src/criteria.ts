@@ -2,9 +2,10 @@
 // Must not know where rows come from, nor what is compared.
 import { naturalLogarithms } from './elementary.ts';
 import { BLOCK, withKernel } from './kernel.ts';
-import { missingDoubles } from './missing.ts';
+import { type BlockOperations, missingDoubles } from './missing.ts';
 import { KernelMixture, type Parameters } from './parameters.ts';
 import {
+  type BlockPlace,
   blockCount,
   blockRows,
   operationsOn,
@@ -81,38 +82,73 @@ export function* sumRows(
   weights: Float64Array | undefined,
   withEntropy: boolean,
 ): Generator<void, RowSums, void> {
-  const { kernel, k } = mixture;
-  const operations = operationsOn(rows, mixture);
-  const stack = new StatisticsStack(kernel, statisticsCount(mixture), blockCount(rows.rows));
+  const { kernel } = mixture;
   const most = Math.min(rows.rows, BLOCK);
   const weight = weights ? kernel.allocate(most) : 0;
-  const [resp, logProb, norm] = withEntropy
-    ? [kernel.allocate(most * k), kernel.allocate(most * k), kernel.allocate(most)]
-    : [0, 0, 0];
-  let entropy = 0;
-  stack.clear();
+  const summing = new Summing(mixture, rows, withEntropy);
   for (let block = 0; block < blockCount(rows.rows); block++) {
-    const count = blockRows(rows.rows, block);
+    const n = blockRows(rows.rows, block);
     const panels = rows.panels(block);
-    if (weights) kernel.view(weight, count).set(weights.subarray(block * BLOCK, block * BLOCK + count));
-    operations.accumulate(panels, weight, count, stack.push(), true);
-    stack.carry();
-    if (withEntropy) {
-      operations.eStep(panels, count, resp, logProb, norm);
-      const { f64 } = kernel;
-      for (let i = 0; i < count; i++) {
-        const w = weights ? weights[block * BLOCK + i] : 1;
-        for (let component = 0; component < k; component++) {
-          const r = f64[resp / 8 + i * k + component];
-          // r ln r -> 0 as r -> 0; the logarithm comes from the log-densities, not from r.
-          if (r > 0) entropy -= w * r * (f64[logProb / 8 + i * k + component] - f64[norm / 8 + i]);
-        }
-      }
-    }
+    if (weights) kernel.view(weight, n).set(weights.subarray(block * BLOCK, block * BLOCK + n));
+    summing.add({ panels, weights: weight, n });
     yield;
   }
-  const at = stack.finish() / 8;
-  const totalWeight = kernel.f64[at];
-  // As a mean times a weight: what `score` gives, times N, bit for bit.
-  return { logLikelihood: (kernel.f64[at + 1] / totalWeight) * totalWeight, totalWeight, entropy };
+  return summing.end();
+}
+
+/** Sums over blocks of rows that come in order. */
+export class Summing {
+  readonly #mixture: KernelMixture;
+  readonly #operations: BlockOperations;
+  readonly #stack: StatisticsStack;
+  /** Addresses of a block's responsibilities and log-densities, of components and of the mixture; 0: no entropy. */
+  readonly #resp: number;
+  readonly #logProb: number;
+  readonly #norm: number;
+  #entropy: number = 0;
+
+  /** Takes kernel memory, which the caller releases. */
+  constructor(mixture: KernelMixture, rows: Pick<RowBlocks, 'rows' | 'missing'>, withEntropy: boolean) {
+    const { kernel, k } = mixture;
+    this.#mixture = mixture;
+    this.#operations = operationsOn(rows, mixture);
+    this.#stack = new StatisticsStack(kernel, statisticsCount(mixture), blockCount(rows.rows));
+    const most = withEntropy ? Math.min(rows.rows, BLOCK) : 0;
+    this.#resp = withEntropy ? kernel.allocate(most * k) : 0;
+    this.#logProb = withEntropy ? kernel.allocate(most * k) : 0;
+    this.#norm = withEntropy ? kernel.allocate(most) : 0;
+    this.#stack.clear();
+  }
+
+  /** Responsibilities of the block added last (n x K), where the entropy is wanted; see Kernel.view. */
+  responsibilities(n: number): Float64Array {
+    return this.#mixture.kernel.view(this.#resp, n * this.#mixture.k);
+  }
+
+  add(place: BlockPlace): void {
+    const { kernel, k } = this.#mixture;
+    const { panels, weights, n } = place;
+    const [resp, logProb, norm] = [this.#resp, this.#logProb, this.#norm];
+    this.#operations.accumulate(panels, weights, n, this.#stack.push(), true);
+    this.#stack.carry();
+    if (resp === 0) return;
+    this.#operations.eStep(panels, n, resp, logProb, norm);
+    const { f64 } = kernel;
+    for (let i = 0; i < n; i++) {
+      const w = weights === 0 ? 1 : f64[weights / 8 + i];
+      for (let component = 0; component < k; component++) {
+        const r = f64[resp / 8 + i * k + component];
+        // r ln r -> 0 as r -> 0; the logarithm comes from the log-densities, not from r.
+        if (r > 0) this.#entropy -= w * r * (f64[logProb / 8 + i * k + component] - f64[norm / 8 + i]);
+      }
+    }
+  }
+
+  end(): RowSums {
+    const { f64 } = this.#mixture.kernel;
+    const at = this.#stack.finish() / 8;
+    const totalWeight = f64[at];
+    // As a mean times a weight: what `score` gives, times N, bit for bit.
+    return { logLikelihood: (f64[at + 1] / totalWeight) * totalWeight, totalWeight, entropy: this.#entropy };
+  }
 }

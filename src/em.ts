@@ -22,9 +22,22 @@ export interface Estimator {
   restore(): void;
 }
 
+/** Where a loop stands between two iterations, together with what the estimator remembers. */
+export interface LoopState {
+  /** Objective at the start of each iteration. */
+  readonly history: readonly number[];
+  /** The highest of them: that of the parameters the estimator keeps. */
+  readonly best: number;
+  /** In the last iteration. */
+  readonly previous: number;
+  readonly converged: boolean;
+}
+
 export interface LoopOptions {
   readonly maxIterations: number;
   readonly tolerance: number;
+  /** Called after each M-step, before `onIteration`, for whoever saves the state. */
+  readonly onState?: ((state: LoopState) => Asking<void>) | undefined;
   /** Called after each M-step; false stops the loop. It may wait for an answer, as any computation that asks. */
   readonly onIteration?:
     | ((iteration: number, objective: number, change: number) => Asking<boolean>)
@@ -46,17 +59,27 @@ export interface LoopResult {
 /** Falls of the objective up to this share of it are the rounding of a sum. */
 export const LIKELIHOOD_ROUNDING = 1e-12;
 
+const BEGINNING: LoopState = {
+  history: [],
+  best: Number.NEGATIVE_INFINITY,
+  previous: Number.NEGATIVE_INFINITY,
+  converged: false,
+};
+
 /**
  * Iterates E-step and M-step until the objective changes by less than `tolerance` between iterations
  * (Dempster, Laird and Rubin 1977; the order and the test of convergence are scikit-learn's). Ends with the best
  * parameters it has seen if a repair lowered the objective, else with the last ones (regularisation, which is asked
  * for, may lower it too; so it does in scikit-learn).
+ * @param from where an earlier run was left, if this is the rest of it; the estimator stands there too
  */
-export function* expectationMaximization(estimator: Estimator, options: LoopOptions): Asking<LoopResult> {
-  const history: number[] = [];
-  let best = Number.NEGATIVE_INFINITY;
-  let previous = Number.NEGATIVE_INFINITY;
-  let converged = false;
+export function* expectationMaximization(
+  estimator: Estimator,
+  options: LoopOptions,
+  from: LoopState = BEGINNING,
+): Asking<LoopResult> {
+  const history = [...from.history];
+  let { best, previous, converged } = from;
   let stopped = false;
   while (!converged && !stopped && history.length < options.maxIterations) {
     const current = yield* estimator.expectation();
@@ -67,9 +90,11 @@ export function* expectationMaximization(estimator: Estimator, options: LoopOpti
       estimator.keep();
     }
     yield* estimator.maximization();
-    if (options.onIteration) stopped = !(yield* options.onIteration(history.length, current, change));
-    converged = !stopped && Math.abs(change) < options.tolerance;
+    converged = Math.abs(change) < options.tolerance;
     previous = current;
+    if (options.onState) yield* options.onState({ history, best, previous, converged });
+    if (options.onIteration) stopped = !(yield* options.onIteration(history.length, current, change));
+    converged &&= !stopped;
   }
   let objective = yield* estimator.objective();
   const wentBack = estimator.repaired && objective < best - LIKELIHOOD_ROUNDING * Math.max(1, Math.abs(best));

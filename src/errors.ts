@@ -25,6 +25,8 @@ export type ErrorCode =
   | 'INVALID_MODEL'
   /** statistics that are damaged, of another version, of other parameters, or merged twice */
   | 'INVALID_STATISTICS'
+  /** a checkpoint that is damaged, of another version, or of another fit than the one it is to resume */
+  | 'INVALID_CHECKPOINT'
   /** data with no spread in some direction, so that no covariance exists */
   | 'DEGENERATE_DATA'
   /** more memory needed than a WebAssembly instance can have */

@@ -34,7 +34,7 @@ const SURELY_REGULAR = 1e-11;
 export const SMALLEST_VARIANCE = 1e-290;
 
 /** Rows looked at for a first guess of the columns' means where values are missing. */
-const FIRST_ROWS = 64;
+export const FIRST_ROWS = 64;
 /** ln(2 pi e): minus twice the mean log-density of a standard normal. */
 const NORMAL_ENTROPY = 2.8378770664093453;
 
@@ -293,6 +293,23 @@ export class WholeData {
   }
 }
 
+/** All that an estimator remembers from one iteration to the next: with the same data, what it goes on from. */
+export interface EstimatorState {
+  readonly parameters: Parameters;
+  /** The best parameters so far and their log-likelihood. */
+  readonly kept: Float64Array;
+  readonly keptLogLikelihood: number;
+  readonly meanLogLikelihood: number;
+  readonly iteration: number;
+  /** Whether the next pass is over active pairs. */
+  readonly active: boolean;
+  /** K: shares of the feature variances that diagonals are raised by. */
+  readonly raised: Float64Array;
+  /** Components that have started again. */
+  readonly reseeded: readonly number[];
+  readonly warnings: readonly string[];
+}
+
 /** One restart: a mixture that starts somewhere and is improved in place. */
 export class MixtureEstimator implements Estimator {
   readonly mixture: KernelMixture;
@@ -367,6 +384,37 @@ export class MixtureEstimator implements Estimator {
     this.#constraint.read();
     this.#prior?.start(parameters.weights, found ? this.#constraint.covariances : undefined);
     this.#prepare();
+  }
+
+  /** A copy of its state, between two iterations. */
+  save(): EstimatorState {
+    return {
+      parameters: this.mixture.read(),
+      kept: this.mixture.kernel.copy(this.#kept, this.mixture.parameterCount),
+      keptLogLikelihood: this.#keptLogLikelihood,
+      meanLogLikelihood: this.#meanLogLikelihood,
+      iteration: this.#iteration,
+      active: this.#active,
+      raised: this.#raised.slice(),
+      reseeded: [...this.#reseeded],
+      warnings: [...this.#warnings],
+    };
+  }
+
+  /** Goes on from a saved state. */
+  resume(state: EstimatorState): void {
+    this.mixture.kernel.view(this.#kept, state.kept.length).set(state.kept);
+    this.#keptLogLikelihood = state.keptLogLikelihood;
+    this.#meanLogLikelihood = state.meanLogLikelihood;
+    this.#iteration = state.iteration;
+    this.#active = state.active;
+    this.#raised.set(state.raised);
+    this.#reseeded.clear();
+    for (const component of state.reseeded) this.#reseeded.add(component);
+    this.#warnings = [...state.warnings];
+    // They were made regular when they were estimated: factors come out as they were.
+    this.mixture.write(state.parameters);
+    this.mixture.prepare(this.#floor);
   }
 
   /** Mean log-likelihood of the parameters that were last asked for theirs, or restored: with a prior, without it. */

@@ -1,9 +1,9 @@
 // One fit from data to parameters: rows into kernel memory, restarts, the best of them.
 // Must not define public types, nor compute: it ties options, starts, estimator and loop together.
 import { chooseRows } from './choose-rows.ts';
-import { expectationMaximization, type LoopResult } from './em.ts';
+import { expectationMaximization, type LoopOptions, type LoopResult, type LoopState } from './em.ts';
 import { GaussmixError, GaussmixRangeError } from './errors.ts';
-import { MixtureEstimator, WholeData } from './estimator.ts';
+import { type EstimatorState, MixtureEstimator, WholeData } from './estimator.ts';
 import type { AbortSignalLike, GaussianMixture } from './gaussian-mixture.ts';
 import { treeRows } from './hierarchy.ts';
 import { givenStart, StartRows, startRowCount } from './initialization.ts';
@@ -66,6 +66,38 @@ export interface Run {
   readonly isSound: boolean;
 }
 
+/** Where one run stands between two iterations. */
+interface RunState {
+  readonly loop: LoopState;
+  readonly estimator: EstimatorState;
+}
+
+/** Where a fit stands between two iterations: with the same data and options, all that the rest of it depends on. */
+export interface FitState extends RunState {
+  /** Number of the run under way, from 0. */
+  readonly run: number;
+  /** The restart it belongs to, from 0. */
+  readonly restart: number;
+  /** Which of the restart's short runs it is; undefined: the one that goes on from the best of them. */
+  readonly shortRun: number | undefined;
+  /** The best of the restarts before. */
+  readonly best: Run | undefined;
+  /** The best of the restart's short runs before. */
+  readonly promising: Run | undefined;
+}
+
+/** How the state of a fit is saved and found again. Given from outside, so that programs that only fit do not carry it. */
+export interface Saving {
+  /**
+   * Called once the data is known; gives the state to go on from.
+   * @param start the parameters given by the user, if they were
+   * @throws GaussmixError when that state is of other data
+   */
+  open(data: WholeData, start: Parameters | undefined): FitState | undefined;
+  /** Called after each M-step; a promise is waited for. */
+  save(state: FitState): void | Promise<void>;
+}
+
 /** Iterations after which starts are compared (Biernacki, Celeux and Govaert 2003). */
 export const SHORT_RUN = 8;
 
@@ -113,7 +145,7 @@ export function fitRows(
   );
 }
 
-function isPromise<T>(value: T | Promise<T>): value is Promise<T> {
+export function isPromise<T>(value: T | Promise<T>): value is Promise<T> {
   return typeof (value as Partial<Promise<T>> | undefined)?.then === 'function';
 }
 
@@ -136,13 +168,14 @@ export async function fitRowsAsync(
   makeModel: MakeModel,
   where: AsyncSettings,
   more?: Continuation,
+  saving?: Saving,
 ): Promise<FitOutcome> {
   const { signal, workers, workerScript } = where;
   signal?.throwIfAborted();
   const kernel = new Kernel(compiledModule());
   const { sampleWeight } = settings;
   const fit = (answer: AnswerRows): Promise<FitOutcome> =>
-    fitAnswered(kernel, source, settings, makeModel, where, answer, more);
+    fitAnswered(kernel, source, settings, makeModel, where, answer, more, saving);
   const threads = workers ?? (await availableThreads());
   if (threads === 0) {
     const rows = new ResidentRows(kernel, source, sampleWeight);
@@ -186,6 +219,7 @@ export async function fitAnswered(
   { signal, timeLimitMs }: Pick<AsyncSettings, 'signal' | 'timeLimitMs'>,
   answer: AnswerRows,
   more?: Continuation,
+  saving?: Saving,
 ): Promise<FitOutcome> {
   const startedAt = performance.now();
   const isLate = (): boolean => timeLimitMs !== undefined && performance.now() - startedAt >= timeLimitMs;
@@ -194,7 +228,7 @@ export async function fitAnswered(
     if (isPromise(answer)) return answer.then((answered) => (isLate() ? false : answered));
     return isLate() ? false : answer;
   };
-  const steps = fitSteps(kernel, rows, { ...settings, onIteration }, makeModel, more);
+  const steps = fitSteps(kernel, rows, { ...settings, onIteration }, makeModel, more, saving);
   return drive(steps, signal, answer);
 }
 
@@ -232,7 +266,7 @@ async function drive<T>(
 }
 
 /** As the promise; rejected at once when the signal is aborted. */
-async function untilAborted<T>(promise: Promise<T>, signal: AbortSignalLike | undefined): Promise<T> {
+export async function untilAborted<T>(promise: Promise<T>, signal: AbortSignalLike | undefined): Promise<T> {
   if (!signal) return promise;
   let abort = (): void => {};
   // The reason of the abort is thrown by drive.
@@ -295,6 +329,7 @@ function* fitSteps(
   settings: FitSettings,
   makeModel: MakeModel,
   more?: Continuation,
+  saving?: Saving,
 ): Asking<FitOutcome> {
   const { nComponents: k, covarianceType: model, initialization, seed } = settings;
   const form = formOf(model);
@@ -310,29 +345,42 @@ function* fitSteps(
   const startCount = isTree ? treeRows(rows, k) : undefined;
   const startRows =
     typeof initialization === 'string' ? yield* StartRows.of(kernel, data, seed, startCount) : undefined;
+  const given =
+    typeof initialization === 'string' ? undefined : yield* givenStart(kernel, initialization, form, k, data);
   const { nInit, shortRuns, maxIterations } = settings;
-  let best: Run | undefined;
-  let own = 0;
+  /** The start of a restart, or of one of its short runs. */
+  const startOf = function* (restart: number, short: number): Asking<Parameters> {
+    if (startRows === undefined) return given as Parameters;
+    const number = restart * shortRuns + short;
+    const method = isTree && number > 0 ? 'kmeans' : (initialization as InitializationMethod);
+    return yield* startRows.start(method, form, k, new Random(seed, number));
+  };
+  // Until the run under way has been taken up again.
+  let rest = saving?.open(data, given);
+  runs.done = rest?.run ?? 0;
+  let best = rest?.best;
+  let own = rest?.restart ?? 0;
   // Restarts from given parameters would all be the same run.
   for (; own < (startRows ? nInit : 1) && !runs.stopped; own++) {
-    let start: Parameters | undefined;
-    if (typeof initialization !== 'string') start = yield* givenStart(kernel, initialization, form, k, data);
-    let promising: Run | undefined;
-    for (let short = 0; short < shortRuns && startRows && !runs.stopped; short++) {
-      const number = own * shortRuns + short;
-      const method = isTree && number > 0 ? 'kmeans' : (initialization as InitializationMethod);
-      start = yield* startRows.start(method, form, k, new Random(seed, number));
-      if (shortRuns === 1) break;
-      promising = better(promising, yield* runs.from(start, Math.min(SHORT_RUN, maxIterations)), false);
+    let promising = rest?.promising;
+    const shortOnes = startRows && shortRuns > 1 ? shortRuns : 0;
+    for (let short = rest ? (rest.shortRun ?? shortOnes) : 0; short < shortOnes && !runs.stopped; short++) {
+      const start = rest ?? (yield* startOf(own, short));
+      const place = { restart: own, shortRun: short, best, promising };
+      rest = undefined;
+      const run = yield* runs.from(start, Math.min(SHORT_RUN, maxIterations), saving, place);
+      promising = better(promising, run, false);
     }
     // Stopped in a short run: what it has is all there is.
-    if (promising && runs.stopped) best ??= promising;
-    else
-      best = better(
-        best,
-        yield* runs.from(promising?.parameters ?? (start as Parameters)),
-        more !== undefined,
-      );
+    if (promising && runs.stopped) {
+      best ??= promising;
+      continue;
+    }
+    const start = rest ?? promising?.parameters ?? (yield* startOf(own, 0));
+    const place = { restart: own, shortRun: undefined, best, promising: undefined };
+    rest = undefined;
+    const run = yield* runs.from(start, maxIterations, saving, place);
+    best = better(best, run, more !== undefined);
   }
   if (more && !runs.stopped) best = yield* more.best(runs, best as Run, kernel, data, settings);
   return outcome(best as Run, runs.prior, own, rows, settings);
@@ -385,16 +433,35 @@ export class Runs {
     if (prior) this.prior = (yield* this.#estimator.setPrior(prior, covarianceType, this.#total)).used;
   }
 
-  *from(start: Parameters, maxIterations: number = this.#settings.maxIterations): Asking<Run> {
+  /**
+   * One run.
+   * @param start its start, or where it was left
+   * @param saving where its states go, with its place among the others
+   */
+  *from(
+    start: Parameters | RunState,
+    maxIterations: number = this.#settings.maxIterations,
+    saving?: Saving,
+    place?: Pick<FitState, 'restart' | 'shortRun' | 'best' | 'promising'>,
+  ): Asking<Run> {
     const estimator = this.#estimator;
     const { onIteration, tolerance, covarianceType: model } = this.#settings;
     const run = this.done++;
-    estimator.start(start, typeof this.#settings.initialization === 'string');
+    const rest = 'loop' in start ? start : undefined;
+    if ('loop' in start) estimator.resume(start.estimator);
+    else estimator.start(start, typeof this.#settings.initialization === 'string');
     const withPrior = this.prior !== undefined;
     const startedAt = this.#startedAt;
-    const result = yield* expectationMaximization(estimator, {
+    const options: LoopOptions = {
       maxIterations,
       tolerance,
+      onState:
+        saving &&
+        place &&
+        function* (loop) {
+          const saved = saving.save({ run, ...place, loop, estimator: estimator.save() });
+          if (isPromise(saved)) yield* wait(saved);
+        },
       onIteration:
         onIteration &&
         function* (this: Runs, iteration: number, objective: number, change: number) {
@@ -412,7 +479,8 @@ export class Runs {
             progress.end();
           }
         }.bind(this),
-    });
+    };
+    const result = yield* expectationMaximization(estimator, options, rest?.loop);
     this.stopped ||= result.stopped;
     const parameters = estimator.mixture.read();
     const spurious =

@@ -52,6 +52,7 @@ import {
 } from './passes.ts';
 import type { RowSource } from './row-source.ts';
 import { sampleMixture } from './sample.ts';
+import { CHECKPOINT_OPTIONS, type CheckpointOptions, savingOf } from './saving.ts';
 import { describeValue } from './value-rules.ts';
 
 /** What {@link GaussianMixture.fromParameters} takes: K weights, means (K, D), K covariances (D x D each). */
@@ -86,7 +87,7 @@ export const ASYNC_OPTIONS: readonly string[] = ['signal', 'timeLimitMs', 'worke
 type ColumnNames = Pick<RowSource, 'columnNames' | 'leftOut'>;
 
 /** Options of `fitAsync`: those of `fit`, but `onIteration` may return a promise. */
-type WithWaiting<T> = T extends unknown
+export type WithWaiting<T> = T extends unknown
   ? Omit<T, 'onIteration'> & { readonly onIteration?: AsyncIterationCallback | undefined }
   : never;
 
@@ -221,8 +222,8 @@ export class GaussianMixture {
    * them and exchange statistics only. Node's worker threads, or Web Workers in browsers.
    *
    * @param data N x D, see {@link MatrixLike}; read while the workers are filled
-   * @param options those of `fit`, and `signal`, `timeLimitMs`, `workers`, `workerScript`: see {@link AsyncOptions}. When
-   * `onIteration` returns a promise, the fit waits for it (an abort does not)
+   * @param options those of `fit`, `signal`, `timeLimitMs`, `workers`, `workerScript`: see {@link AsyncOptions}, and
+   * `onCheckpoint`, `resume`: see {@link CheckpointOptions}. When `onIteration` returns a promise, the fit waits for it (an abort does not)
    * @returns a promise of the model; rejected with the signal's reason on abort
    * @throws (rejects with) GaussmixError as `fit` does, and KERNEL_UNAVAILABLE where workers cannot be started
    * @example
@@ -233,15 +234,18 @@ export class GaussianMixture {
    */
   static async fitAsync(
     data: MatrixLike,
-    options: WithWaiting<FitOptions | AliasedFitOptions> & AsyncOptions,
+    options: WithWaiting<FitOptions | AliasedFitOptions> & AsyncOptions & CheckpointOptions,
   ): Promise<GaussianMixture> {
     const source = dataSource(data, options?.missing);
-    const settings = validateFitOptions(withOwnStart(options), source.rows, ASYNC_OPTIONS);
+    const names = [...ASYNC_OPTIONS, ...CHECKPOINT_OPTIONS];
+    const settings = validateFitOptions(withOwnStart(options), source.rows, names);
     const { parameters, record } = await fitRowsAsync(
       source,
       settings,
       (soFar) => modelOf(soFar, undefined, source),
       checkAsyncOptions(options),
+      undefined,
+      await savingOf(options, settings),
     );
     return modelOf(parameters, record, source);
   }

@@ -47,6 +47,8 @@ export type {
   Start,
 } from './options.ts';
 export type { UsedPrior } from './prior.ts';
+export type { Checkpoint, CheckpointOptions } from './saving.ts';
+export { type StreamScore, scoreStream } from './score-stream.ts';
 export {
   type FailedCell,
   type FittedCell,
@@ -57,3 +59,5 @@ export {
   selectModelAsync,
 } from './select-model.ts';
 export { accumulate, maximize, SufficientStatistics } from './statistics.ts';
+export { fitStream, type StreamOptions } from './stream.ts';
+export type { StreamChunk, StreamSource } from './stream-reader.ts';

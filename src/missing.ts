@@ -31,7 +31,9 @@ export function dataSource(
     missing: true,
     read(start, count, target) {
       source.read(start, count, target);
-      for (let i = 0; i < count; i++) if (isEmpty(target, i, columns)) throw emptyRows(source);
+      for (let i = 0; i < count; i++) {
+        if (isEmpty(target, i, columns)) throw emptyRows(source, options.firstRow ?? 0);
+      }
     },
   };
 }
@@ -41,15 +43,15 @@ function isEmpty(values: Float64Array, row: number, columns: number): boolean {
   return true;
 }
 
-/** The error for rows without any value: it names the first ones of all. */
-function emptyRows(source: RowSource): GaussmixRangeError {
+/** The error for rows without any value: it names the first ones of all, counted from `firstRow`. */
+function emptyRows(source: RowSource, firstRow: number): GaussmixRangeError {
   const { rows, columns } = source;
   const buffer = new Float64Array(Math.min(rows, BLOCK) * columns);
   const found: number[] = [];
   for (let start = 0; start < rows && found.length <= ROWS_NAMED; start += BLOCK) {
     const count = Math.min(BLOCK, rows - start);
     source.read(start, count, buffer);
-    for (let i = 0; i < count; i++) if (isEmpty(buffer, i, columns)) found.push(start + i);
+    for (let i = 0; i < count; i++) if (isEmpty(buffer, i, columns)) found.push(firstRow + start + i);
   }
   const named = found.slice(0, ROWS_NAMED).join(', ');
   const which =

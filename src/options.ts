@@ -706,14 +706,29 @@ export function checkSampleWeight(
   const weights = given instanceof Float64Array ? given : new Float64Array(rows);
   let positive = 0;
   for (let row = 0; row < rows; row++) {
-    const weight = given[row];
-    if (typeof weight !== 'number' || !(weight >= 0 && weight <= LARGEST_WEIGHT)) {
-      const allowed = `a number from 0 to ${LARGEST_WEIGHT} (rows count from 0)`;
-      throw invalid(`sampleWeight of row ${row}`, weight, 'number', allowed);
-    }
+    const weight = checkRowWeight(given[row], row);
     if (weights !== given) weights[row] = weight;
     if (weight > 0) positive++;
   }
+  checkUsedRows(positive, nComponents);
+  return weights;
+}
+
+/**
+ * Checks one sample weight.
+ * @throws GaussmixError INVALID_OPTION
+ */
+export function checkRowWeight(weight: unknown, row: number): number {
+  if (typeof weight === 'number' && weight >= 0 && weight <= LARGEST_WEIGHT) return weight;
+  const allowed = `a number from 0 to ${LARGEST_WEIGHT} (rows count from 0)`;
+  throw invalid(`sampleWeight of row ${row}`, weight, 'number', allowed);
+}
+
+/**
+ * Checks how many rows have a weight above 0.
+ * @throws GaussmixRangeError INVALID_OPTION, TOO_FEW_ROWS
+ */
+export function checkUsedRows(positive: number, nComponents: number): void {
   if (positive === 0 && nComponents > 0) {
     throw new GaussmixRangeError(
       'INVALID_OPTION',
@@ -727,7 +742,6 @@ export function checkSampleWeight(
         'for at most as many components as there are such rows',
     );
   }
-  return weights;
 }
 
 /** What other libraries call the options, in lower case and without underscores. */

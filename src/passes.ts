@@ -35,7 +35,7 @@ export function panelCount(n: number, d: number): number {
 const STAGING_BYTES = 1024 * 1024;
 
 /** Rows that are read at a time: whole panels, at most a block. */
-function stagingRows(d: number): number {
+export function stagingRows(d: number): number {
   const fitting = Math.floor(STAGING_BYTES / (8 * d * PANEL)) * PANEL;
   return Math.max(PANEL, Math.min(BLOCK, fitting));
 }
@@ -127,7 +127,7 @@ export class ResidentRows implements RowBlocks {
     this.#active?.restore((block) => this.#block(block));
   }
 
-  #block(block: number): { panels: number; weights: number; n: number } {
+  #block(block: number): BlockPlace {
     return { panels: this.panels(block), weights: this.weights(block), n: blockRows(this.rows, block) };
   }
 
@@ -259,8 +259,11 @@ export class StatisticsStack {
   }
 }
 
+/** One more than the binary digits of a number of blocks, which may have more than 32. */
 function levels(blocks: number): number {
-  return 33 - Math.clz32(blocks);
+  let count = 1;
+  for (let rest = blocks; rest >= 1; rest /= 2) count++;
+  return count;
 }
 
 /** Number of blocks of so many rows. */
@@ -440,7 +443,10 @@ function finished<T>(steps: Generator<void, T>): T {
 }
 
 /** What is done with blocks of these rows under a mixture; may take kernel memory. */
-export function operationsOn(rows: RowBlocks, mixture: KernelMixture): BlockOperations {
+export function operationsOn(
+  rows: Pick<RowBlocks, 'rows' | 'missing'>,
+  mixture: KernelMixture,
+): BlockOperations {
   return rows.missing ? rowsWithMissing(mixture, rows.rows) : completeRows(mixture);
 }
 
@@ -473,35 +479,75 @@ function observedAll(rows: ResidentRows, stack: StatisticsStack): number {
   return stack.finish();
 }
 
+/** Where the rows of one block are in kernel memory. */
+export interface BlockPlace {
+  readonly panels: number;
+  /** Sample weights, 0: none. */
+  readonly weights: number;
+  readonly n: number;
+}
+
 /** Among rows in kernel memory, those of lowest log-density, lowest first (the lower number among equals). */
 function lowestRows(
   mixture: KernelMixture,
   rows: ResidentRows,
   count: number,
   credit: Float64Array | undefined,
-): ScoredRow[] {
+): readonly ScoredRow[] {
   const { kernel } = mixture;
   const mark = kernel.mark();
-  const norm = kernel.allocate(BLOCK);
-  const operations = operationsOn(rows, mixture);
-  const lowest: ScoredRow[] = [];
+  const lowest = new LowestRows(mixture, operationsOn(rows, mixture), count, credit);
   for (let block = 0; block < blockCount(rows.rows); block++) {
-    const n = blockRows(rows.rows, block);
-    const panels = rows.panels(block);
-    operations.eStep(panels, n, 0, 0, norm);
-    const weights = rows.weights(block);
-    const { f64 } = kernel;
-    for (let i = 0; i < n; i++) {
-      if (weights !== 0 && f64[weights / 8 + i] === 0) continue;
-      const value = f64[norm / 8 + i] + (credit ? creditOf(f64, panels / 8, i, credit) : 0);
-      if (lowest.length === count && value >= lowest[count - 1].value) continue;
-      lowest.push({ row: block * BLOCK + i, value });
-      lowest.sort(byValue);
-      if (lowest.length > count) lowest.pop();
-    }
+    const place = {
+      panels: rows.panels(block),
+      weights: rows.weights(block),
+      n: blockRows(rows.rows, block),
+    };
+    lowest.add(block * BLOCK, place);
   }
   kernel.release(mark);
-  return lowest;
+  return lowest.found;
+}
+
+/** The rows of lowest log-density among those of blocks, see {@link RowQuestion}. */
+export class LowestRows {
+  /** Lowest first. */
+  readonly found: ScoredRow[] = [];
+  readonly #kernel: Kernel;
+  readonly #operations: BlockOperations;
+  readonly #count: number;
+  readonly #credit: Float64Array | undefined;
+  readonly #norm: number;
+
+  /** Takes a block's log-densities in kernel memory, which the caller releases. */
+  constructor(
+    { kernel }: KernelMixture,
+    operations: BlockOperations,
+    count: number,
+    credit: Float64Array | undefined,
+  ) {
+    this.#kernel = kernel;
+    this.#operations = operations;
+    this.#count = count;
+    this.#credit = credit;
+    this.#norm = kernel.allocate(BLOCK);
+  }
+
+  /** @param firstRow number of the block's first row; blocks come in order */
+  add(firstRow: number, { panels, weights, n }: BlockPlace): void {
+    const { found } = this;
+    const credit = this.#credit;
+    this.#operations.eStep(panels, n, 0, 0, this.#norm);
+    const { f64 } = this.#kernel;
+    for (let i = 0; i < n; i++) {
+      if (weights !== 0 && f64[weights / 8 + i] === 0) continue;
+      const value = f64[this.#norm / 8 + i] + (credit ? creditOf(f64, panels / 8, i, credit) : 0);
+      if (found.length === this.#count && value >= found[this.#count - 1].value) continue;
+      found.push({ row: firstRow + i, value });
+      found.sort(byValue);
+      if (found.length > this.#count) found.pop();
+    }
+  }
 }
 
 /** What the features that a row lacks add to its log-density. */

@@ -30,6 +30,8 @@ export interface RowSourceOptions {
   readonly allowMissing?: boolean | undefined;
   /** Largest magnitude taken, 1e150 by default; variances, which are squares already, may be larger. */
   readonly largest?: number | undefined;
+  /** Number of the first row, for messages; 0 by default. */
+  readonly firstRow?: number | undefined;
   /** Names of the columns to take, in order, where the data has names: those of the model that will read them. */
   readonly columns?: readonly string[] | undefined;
 }
@@ -47,22 +49,15 @@ export function toRowSource(data: MatrixLike, options: RowSourceOptions = {}): R
   const name = options.name ?? 'data';
   const allowMissing = options.allowMissing ?? false;
   const given: unknown = data;
-  if (isTypedArray(given))
-    return flatSource(
-      given,
-      [given.length, 1],
-      new ValueRules(name, allowMissing, undefined, options.largest),
-    );
+  const rules = new ValueRules(name, allowMissing, undefined, options.largest, options.firstRow);
+  if (isTypedArray(given)) return flatSource(given, [given.length, 1], rules);
   if (Array.isArray(given)) {
-    const rules = new ValueRules(name, allowMissing, undefined, options.largest);
     const flat = given.length === 0 || !isArrayLike(given[0]);
     return flat ? flatSource(given, [given.length, 1], rules) : rowsSource(given, rules);
   }
-  if (isArrowTable(given)) return arrowSource(given, name, allowMissing, options.columns);
-  if (isShaped(given))
-    return shapedSource(given, new ValueRules(name, allowMissing, undefined, options.largest));
-  if (isMlMatrix(given))
-    return mlMatrixSource(given, new ValueRules(name, allowMissing, undefined, options.largest));
+  if (isArrowTable(given)) return arrowSource(given, rules, options.columns);
+  if (isShaped(given)) return shapedSource(given, rules);
+  if (isMlMatrix(given)) return mlMatrixSource(given, rules);
   throw notAMatrix(given, name);
 }
 
@@ -152,14 +147,14 @@ function rowsSource(data: readonly unknown[], rules: ValueRules): RowSource {
     if (!isArrayLike(row)) {
       throw new GaussmixTypeError(
         'INVALID_DATA',
-        `${rules.name}: row ${i} (rows count from 0) is ${describeValue(row)}; each row must be an array of ${columns} ` +
-          'numbers, as row 0 is',
+        `${rules.name}: row ${rules.firstRow + i} (rows count from 0) is ${describeValue(row)}; each row must be an array of ${columns} ` +
+          `numbers, as row ${rules.firstRow} is`,
       );
     }
     if (row.length !== columns) {
       throw new GaussmixRangeError(
         'INVALID_SHAPE',
-        `${rules.name}: row ${i} (rows count from 0) has length ${row.length}, but row 0 has length ${columns}: all rows ` +
+        `${rules.name}: row ${rules.firstRow + i} (rows count from 0) has length ${row.length}, but row ${rules.firstRow} has length ${columns}: all rows ` +
           'must have the same length',
       );
     }

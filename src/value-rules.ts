@@ -44,6 +44,8 @@ export class ValueRules {
   readonly name: string;
   readonly allowMissing: boolean;
   readonly columnNames: readonly string[] | undefined;
+  /** Number of the first row, of data that is a part of more. */
+  readonly firstRow: number;
   readonly #largest: number;
 
   constructor(
@@ -51,7 +53,9 @@ export class ValueRules {
     allowMissing: boolean,
     columnNames?: readonly string[],
     largest: number = LARGEST,
+    firstRow: number = 0,
   ) {
+    this.firstRow = firstRow;
     this.name = name;
     this.#largest = largest;
     this.allowMissing = allowMissing;
@@ -97,7 +101,7 @@ export class ValueRules {
     const label = this.columnNames
       ? featureLabel({ columnNames: this.columnNames }, column)
       : `column ${column}`;
-    const at = `${this.name}: row ${row}, ${label} is ${describeValue(value)} (rows and columns count from 0).`;
+    const at = `${this.name}: row ${this.firstRow + row}, ${label} is ${describeValue(value)} (rows and columns count from 0).`;
     if (isMissing(value)) {
       const remedy =
         this.name === 'data'

@@ -75,6 +75,7 @@ describe.each([
   ['starts-and-collapse.md', 4],
   ['speed.md', 3],
   ['streaming-and-clusters.md', 2],
+  ['large-data.md', 3],
 ])('docs/%s', (name, count) => {
   const text = read(`docs/${name}`);
 

@@ -61,7 +61,7 @@ function runThroughVite(name: string, source: string): string {
   writeFileSync(join(project, 'main.js'), source);
   run('node', [join(root, 'node_modules/vite/bin/vite.js'), 'build', '--logLevel', 'error'], project);
   const assets = join(project, 'dist/assets');
-  const [bundle] = readdirSync(assets).filter((file) => file.endsWith('.js'));
+  const [bundle] = readdirSync(assets).filter((file) => /^index-.*\.js$/.test(file));
   cpSync(join(assets, bundle), join(project, 'bundle.mjs'));
   // The bundle's module preload helper looks for a document only when it has something to load.
   const program =
