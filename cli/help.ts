@@ -1,7 +1,7 @@
 // The help texts.
 // Must not parse anything; every option named here is defined in arguments.ts.
 
-export const COMMAND_NAMES = ['fit', 'select', 'predict', 'score', 'sample', 'report'] as const;
+export const COMMAND_NAMES = ['fit', 'select', 'predict', 'score', 'sample', 'report', 'spark'] as const;
 export type CommandName = (typeof COMMAND_NAMES)[number];
 
 export const GENERAL_HELP: string = `Usage: gaussmix COMMAND ...
@@ -15,6 +15,7 @@ Commands:
   score MODEL.json DATA    log-likelihood of rows under a model
   sample MODEL.json -n N   draw random rows from a model
   report MODEL.json DATA   a model and its rows as an HTML file to look at, print and mail
+  spark fit PATH... -k K   fit a mixture to Parquet files on an Apache Spark cluster
   help COMMAND             all options of a command
 
   --help, -h               this text
@@ -225,5 +226,35 @@ ${DATA_HELP}
 
 Example:
   gaussmix fit iris.csv -k 3 --columns 1-4 -o iris.json && gaussmix report iris.json iris.csv -o iris.html
+`,
+  spark: `Usage: gaussmix spark fit PATH... -k K [options]
+
+Fits a mixture of K Gaussians to Parquet files on an Apache Spark cluster: the model of gaussmix fit on the same rows, bit
+for bit. Rows are in the order of the paths, those of a folder in the order of its files' names.
+
+PATH is a Parquet file or a folder of them: local, the same on all machines, or s3://, gs://, hdfs://, abfs://.
+It needs spark-submit of Spark 4 or later with Java 17, and wasmtime, pyarrow and numpy for the Python of driver and
+executors (pip install wasmtime pyarrow numpy; see docs/spark.md).
+
+  -k, --components K     number of components (required)
+  --covariance TYPE      full (default), tied, diag, spherical, or one of the others of gaussmix help fit
+${FITTING_HELP}, by name
+  --weights COLUMN       column with a weight for each row; it is no feature
+  --master URL           the cluster, as spark-submit has it: spark://HOST:PORT, yarn, local[*] (as it is configured)
+  --spark-submit PATH    the program (found in the PATH, in SPARK_HOME, or of the pyspark that python3 has)
+  --conf KEY=VALUE       a setting of Spark; may be given more than once
+  --partitions P         ranges that the rows are divided into (two per core, or a few more); the model is the same
+  --checkpoint FILE      write the state of the fit to FILE, on this machine, after each iteration
+  --resume               go on from that FILE, if it is there: the model is that of a fit that was never interrupted
+  -o, --output FILE      save the model as JSON
+  --json                 print the model as one JSON object, not a summary
+  -v, --verbose          print each iteration on standard error
+${MESSAGES_HELP}
+
+Ctrl-C stops after the current iteration: the model so far is printed (and saved, with -o), and the exit code is 130.
+Ctrl-C a second time quits at once.
+
+Example:
+  gaussmix spark fit s3://bucket/rows -k 8 --master spark://host:7077 -o model.json
 `,
 };

@@ -1,11 +1,13 @@
-// What the entry points gaussmix/compat/* use of the library beyond its interface, so that all share one kernel.
+// What the entry points gaussmix/compat/* and the command line's engine use of the library beyond its interface, so that
+// all share one kernel.
 // Not in the declarations, and no part of the interface: it changes without notice.
+import { fitHeld } from './engine.ts';
 import { MixtureEstimator, SMALLEST_VARIANCE, WholeData } from './estimator.ts';
 import { StartRows, startRowCount } from './initialization.ts';
 import { BLOCK, compiledModule, Kernel, withKernel } from './kernel.ts';
 import { KernelMixture } from './parameters.ts';
 import { ResidentRows, runOn } from './passes.ts';
-import { Random } from './random.ts';
+import { hashRow, Random } from './random.ts';
 import { toRowSource } from './row-source.ts';
 
 /** @internal */
@@ -20,6 +22,8 @@ export const internals: {
   readonly StartRows: typeof StartRows;
   readonly WholeData: typeof WholeData;
   readonly compiledModule: typeof compiledModule;
+  readonly fitHeld: typeof fitHeld;
+  readonly hashRow: typeof hashRow;
   readonly runOn: typeof runOn;
   readonly startRowCount: typeof startRowCount;
   readonly toRowSource: typeof toRowSource;
@@ -35,6 +39,8 @@ export const internals: {
   StartRows,
   WholeData,
   compiledModule,
+  fitHeld,
+  hashRow,
   runOn,
   startRowCount,
   toRowSource,
