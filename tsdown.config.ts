@@ -63,6 +63,21 @@ const commandLine: UserConfig = {
   inputOptions: beside('js'),
 };
 
+// The engine stands alone too, in the package that uses it.
+const engine: UserConfig = {
+  entry: { engine: 'cli/engine-main.ts' },
+  outDir: 'integrations/spark/gaussmix_spark',
+  format: ['esm'],
+  platform: 'node',
+  target: 'node20',
+  minify: true,
+  // One file, with what the library fetches when it is wanted.
+  outputOptions: { codeSplitting: false },
+  dts: false,
+  clean: false,
+  copy: ['build/gaussmix.wasm'],
+};
+
 // Drop-in modules. cjsDefault: require gives the default export itself, as the package has it that the module stands in
 // for.
 function dropIn(name: string, format: 'esm' | 'cjs', entry: string, cjsDefault: boolean): UserConfig {
@@ -90,4 +105,4 @@ const dropIns: UserConfig[] = [
   dropIn('gaussian-mixture-model', 'cjs', 'gaussian-mixture-model', false),
 ];
 
-export default defineConfig([library, ...onTop, commandLine, ...dropIns]) as UserConfig[];
+export default defineConfig([library, ...onTop, commandLine, engine, ...dropIns]) as UserConfig[];

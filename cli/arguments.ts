@@ -55,6 +55,26 @@ export interface FitCommand extends FittingCommand {
   readonly resume: boolean;
 }
 
+/** As `fit`, on a Spark cluster. */
+export interface SparkFitCommand extends FittingCommand {
+  readonly name: 'spark';
+  readonly components: number;
+  readonly covariance: CovarianceType;
+  /** Parquet files and folders. */
+  readonly paths: readonly string[];
+  /** Undefined: what spark-submit is configured for. */
+  readonly master: string | undefined;
+  /** The program; undefined: it is found. */
+  readonly sparkSubmit: string | undefined;
+  /** Settings of Spark, `key=value`. */
+  readonly conf: readonly string[];
+  readonly checkpoint: string | undefined;
+  /** From the checkpoint, if it is there. */
+  readonly resume: boolean;
+  /** The model does not depend on it. */
+  readonly partitions: number | undefined;
+}
+
 export interface SelectCommand extends FittingCommand {
   readonly name: 'select';
   readonly components: readonly number[];
@@ -163,6 +183,7 @@ export type Command =
   | ScoreCommand
   | SampleCommand
   | SelectCommand
+  | SparkFitCommand
   | ReportCommand
   | ImputeCommand
   | AccumulateCommand
@@ -228,6 +249,8 @@ export function parseCommand(args: readonly string[]): Command {
       return accumulateCommand(parsed);
     case 'maximize':
       return maximizeCommand(parsed);
+    case 'spark':
+      return sparkFitCommand(parsed);
   }
 }
 
@@ -272,6 +295,36 @@ function fitCommand(parsed: Parsed): FitCommand {
     checkpoint,
     resume,
     output: output === '-' ? undefined : output,
+  };
+}
+
+function sparkFitCommand(parsed: Parsed): SparkFitCommand {
+  const [verb, ...paths] = parsed.several(['fit', 'PATH']);
+  if (verb !== 'fit')
+    throw parsed.usage(`${quote(verb)} is nothing to do on Spark: gaussmix spark fit PATH...`);
+  const output = parsed.text('output');
+  if (output === '-') throw parsed.usage(PRINTED);
+  if (paths.includes('-'))
+    throw parsed.usage('Spark cannot read standard input: give Parquet files or folders');
+  const conf = parsed.texts('conf');
+  if (parsed.flag('resume') && parsed.text('checkpoint') === undefined) {
+    throw parsed.usage('--resume goes with --checkpoint: name the file to go on from');
+  }
+  const wrong = conf.find((setting) => !/^[^=]+=/.test(setting));
+  if (wrong !== undefined) throw parsed.usage(`--conf ${quote(wrong)} is no setting=value`);
+  return {
+    ...fitting(parsed, paths.join(' ')),
+    name: 'spark',
+    components: parsed.integer('components', 1, undefined),
+    covariance: parsed.choice('covariance', COVARIANCES, 'full'),
+    paths,
+    master: parsed.text('master'),
+    sparkSubmit: parsed.text('spark-submit'),
+    conf,
+    checkpoint: parsed.text('checkpoint'),
+    resume: parsed.flag('resume'),
+    partitions: parsed.text('partitions') === undefined ? undefined : parsed.integer('partitions', 1, 1),
+    output,
   };
 }
 
@@ -447,7 +500,7 @@ function accumulateCommand(parsed: Parsed): AccumulateCommand {
 }
 
 function maximizeCommand(parsed: Parsed): MaximizeCommand {
-  const files = parsed.list('STATISTICS');
+  const files = parsed.several(['STATISTICS']);
   const output = parsed.text('output');
   if (output === '-') throw parsed.usage(PRINTED);
   const covariance = parsed.text('covariance');

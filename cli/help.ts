@@ -11,6 +11,7 @@ export const COMMAND_NAMES = [
   'report',
   'accumulate',
   'maximize',
+  'spark',
 ] as const;
 export type CommandName = (typeof COMMAND_NAMES)[number];
 
@@ -29,6 +30,7 @@ Commands:
   accumulate MODEL.json DATA
                            the E-step over one part of the rows, as statistics for maximize
   maximize STATISTICS...   the M-step: the statistics of all parts become the next model
+  spark fit PATH... -k K   fit a mixture to Parquet files on an Apache Spark cluster
   help COMMAND             all options of a command
 
   --help, -h               this text
@@ -317,5 +319,35 @@ refused.
 
 Example:
   gaussmix maximize part*.stats -o model.json
+`,
+  spark: `Usage: gaussmix spark fit PATH... -k K [options]
+
+Fits a mixture of K Gaussians to Parquet files on an Apache Spark cluster: the model of gaussmix fit on the same rows, bit
+for bit. Rows are in the order of the paths, those of a folder in the order of its files' names.
+
+PATH is a Parquet file or a folder of them: local, the same on all machines, or s3://, gs://, hdfs://, abfs://.
+It needs spark-submit of Spark 4 or later with Java 17, and wasmtime, pyarrow and numpy for the Python of driver and
+executors (pip install wasmtime pyarrow numpy; see docs/spark.md).
+
+  -k, --components K     number of components (required)
+  --covariance TYPE      full (default), tied, diag, spherical, or one of the others of gaussmix help fit
+${FITTING_HELP}, by name
+  --weights COLUMN       column with a weight for each row; it is no feature
+  --master URL           the cluster, as spark-submit has it: spark://HOST:PORT, yarn, local[*] (as it is configured)
+  --spark-submit PATH    the program (found in the PATH, in SPARK_HOME, or of the pyspark that python3 has)
+  --conf KEY=VALUE       a setting of Spark; may be given more than once
+  --partitions P         ranges that the rows are divided into (two per core, or a few more); the model is the same
+  --checkpoint FILE      write the state of the fit to FILE, on this machine, after each iteration
+  --resume               go on from that FILE, if it is there: the model is that of a fit that was never interrupted
+  -o, --output FILE      save the model as JSON
+  --json                 print the model as one JSON object, not a summary
+  -v, --verbose          print each iteration on standard error
+${MESSAGES_HELP}
+
+Ctrl-C stops after the current iteration: the model so far is printed (and saved, with -o), and the exit code is 130.
+Ctrl-C a second time quits at once.
+
+Example:
+  gaussmix spark fit s3://bucket/rows -k 8 --master spark://host:7077 -o model.json
 `,
 };

@@ -7,6 +7,7 @@ import { version } from '../package.json';
 import { runAccumulate } from './accumulate.ts';
 import { parseCommand } from './arguments.ts';
 import { INTERRUPTED, runFit, runImpute, runPredict, runSample, runScore } from './commands.ts';
+import { runEngine } from './engine.ts';
 import { Failure, oneLine, UsageError } from './failure.ts';
 import { runFitGroups } from './fit-groups.ts';
 import { type FitJob, runFitWorker } from './fit-worker.ts';
@@ -16,6 +17,7 @@ import { runMaximize } from './maximize.ts';
 import { removeTemporaries, watchStandardOutput, writeStandardOutput } from './output.ts';
 import { runReport } from './report.ts';
 import { runSelect } from './select.ts';
+import { runSparkFit } from './spark.ts';
 
 /** What the next Ctrl-C does; without it, the process ends. */
 let atInterrupt: (() => void) | undefined;
@@ -37,6 +39,8 @@ async function run(args: readonly string[]): Promise<number> {
     process.stderr.write(GENERAL_HELP);
     return 2;
   }
+  // Not for people: it is in no help.
+  if (args.length === 1 && args[0] === 'engine') return runEngine();
   const command = parseCommand(args);
   switch (command.name) {
     case 'help':
@@ -67,6 +71,10 @@ async function run(args: readonly string[]): Promise<number> {
       return runAccumulate(command);
     case 'maximize':
       return runMaximize(command);
+    case 'spark':
+      return runSparkFit(command, (handler) => {
+        atInterrupt = handler;
+      });
     case 'select':
       return runSelect(command, (handler) => {
         atInterrupt = handler;

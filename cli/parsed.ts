@@ -79,6 +79,18 @@ const OPTIONS: Readonly<Record<CommandName, OptionSpecs>> = {
     prior: { type: 'boolean' },
     json: { type: 'boolean' },
   },
+  spark: {
+    ...COMMON,
+    ...OUTPUT,
+    ...FITTING,
+    columns: { type: 'string' },
+    master: { type: 'string' },
+    'spark-submit': { type: 'string' },
+    conf: { type: 'string', multiple: true },
+    partitions: { type: 'string' },
+    checkpoint: { type: 'string' },
+    resume: { type: 'boolean' },
+  },
 };
 
 /** The arguments of one command, and how their values are read. */
@@ -99,7 +111,7 @@ export class Parsed {
     const values: Record<string, unknown> = { ...parsed.values };
     const given = new Set<string>();
     for (const token of parsed.tokens) {
-      if (token.kind !== 'option' || token.value === undefined) continue;
+      if (token.kind !== 'option' || token.value === undefined || options[token.name].multiple) continue;
       if (given.has(token.name)) throw this.usage(`${label(command, token.name)} is given twice`);
       given.add(token.name);
       // `-k=2`: parseArgs takes the sign for a part of the value.
@@ -129,9 +141,13 @@ export class Parsed {
     return given;
   }
 
-  /** One file or more, standard input for at most one of them. */
-  list(name: string): readonly string[] {
-    return this.positionals(Array.from({ length: Math.max(1, this.#positionals.length) }, () => name));
+  /** At least as many arguments as `names`; the last may be given more than once. */
+  several(names: readonly string[]): readonly string[] {
+    const given = this.#positionals;
+    if (given.length < names.length) throw this.usage(`${names[given.length]} is missing`);
+    if (given.includes(''))
+      throw this.usage(`${names[Math.min(given.indexOf(''), names.length - 1)]} is empty`);
+    return given;
   }
 
   flag(name: string): boolean {
@@ -149,6 +165,11 @@ export class Parsed {
     const value = this.#values[name] as string | undefined;
     if (value === '') throw this.usage(`${label(this.#command, name)} is empty`);
     return value;
+  }
+
+  /** The values of an option that may be given more than once. */
+  texts(name: string): readonly string[] {
+    return (this.#values[name] as readonly string[] | undefined) ?? [];
   }
 
   /** @param standard undefined: the option is required */

@@ -1,5 +1,7 @@
-// What the entry points gaussmix/compat/* and gaussmix/online use of the library beyond its interface, so that all share one kernel.
+// What the entry points gaussmix/compat/* and gaussmix/online and the command line's engine use of the library beyond its
+// interface, so that all share one kernel.
 // Not in the declarations, and no part of the interface: it changes without notice.
+import { fitHeld } from './engine.ts';
 import { MixtureEstimator, SMALLEST_VARIANCE, WholeData } from './estimator.ts';
 import { modelOf, parametersOf } from './gaussian-mixture.ts';
 import { StartRows, startRowCount } from './initialization.ts';
@@ -8,7 +10,7 @@ import { stepFrom } from './maximize.ts';
 import { checkSampleWeight, validateFitOptions } from './options.ts';
 import { KernelMixture } from './parameters.ts';
 import { ResidentRows, runOn } from './passes.ts';
-import { Random } from './random.ts';
+import { hashRow, Random } from './random.ts';
 import { recentre } from './recentre.ts';
 import { toRowSource } from './row-source.ts';
 import { sumsOf } from './statistics.ts';
@@ -31,6 +33,8 @@ export const internals: {
   readonly modelOf: typeof modelOf;
   readonly parametersOf: typeof parametersOf;
   readonly recentre: typeof recentre;
+  readonly fitHeld: typeof fitHeld;
+  readonly hashRow: typeof hashRow;
   readonly runOn: typeof runOn;
   readonly startRowCount: typeof startRowCount;
   readonly stepFrom: typeof stepFrom;
@@ -55,6 +59,8 @@ export const internals: {
   modelOf,
   parametersOf,
   recentre,
+  fitHeld,
+  hashRow,
   runOn,
   startRowCount,
   stepFrom,

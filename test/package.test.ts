@@ -237,9 +237,13 @@ await initialize(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0])).catch((error) =>
         'THIRD_PARTY_LICENSES.md',
         'dist',
         'docs',
+        'integrations',
         'package.json',
       ].sort(),
     );
+    const python = readdirSync(join(folder, 'node_modules/gaussmix/integrations/spark/gaussmix_spark'));
+    expect(python).toEqual(expect.arrayContaining(['driver.py', 'engine.mjs', 'gaussmix.wasm', 'job.py']));
+    expect(python.filter((name) => !/\.py$|^engine\.mjs$|^gaussmix\.wasm$/.test(name))).toEqual([]);
     const bundle = readFileSync(join(folder, 'node_modules/gaussmix/dist/index.js'));
     expect(gzipSync(bundle).length).toBeLessThan(84_000);
     // What a page pays that fits mixtures: selection and the like are shaken off, jobs.js is fetched when it is wanted.
