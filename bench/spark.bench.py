@@ -81,8 +81,7 @@ def measure(cluster: Cluster, folder: Path, n: int, d: int, k: int) -> dict:
 
     def ours(iterations: int):
         times = [time.perf_counter()]
-        # A partition for each of the two cores.
-        options = {"start": start, "max_iterations": iterations, "tolerance": 0, "regularization": 0, "partitions": 2}
+        options = {"start": start, "max_iterations": iterations, "tolerance": 0, "regularization": 0}
         model = fit(spark, path, k, **options, on_iteration=lambda _: times.append(time.perf_counter()))
         return times[-1] - times[1], model.means
 

@@ -500,7 +500,7 @@ function accumulateCommand(parsed: Parsed): AccumulateCommand {
 }
 
 function maximizeCommand(parsed: Parsed): MaximizeCommand {
-  const files = parsed.several(['STATISTICS']);
+  const files = parsed.list('STATISTICS');
   const output = parsed.text('output');
   if (output === '-') throw parsed.usage(PRINTED);
   const covariance = parsed.text('covariance');

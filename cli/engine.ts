@@ -141,8 +141,16 @@ class RemoteRows implements RowHolder {
   }
 
   async *accumulate(parameters: PassParameters, likelihoodOnly: boolean, active: boolean) {
-    const { means, factors, ...rest } = parameters;
-    const id = await this.#host.ask({ kind: 'accumulate', ...rest, likelihoodOnly, active }, means, factors);
+    const [header, payload] = sent(parameters);
+    yield* this.#sums({ kind: 'accumulate', ...header, likelihoodOnly, active }, payload);
+  }
+
+  observed() {
+    return this.#sums({ kind: 'observed' }, []);
+  }
+
+  async *#sums(question: object, payload: readonly ArrayBufferView[]) {
+    const id = await this.#host.ask(question, ...payload);
     for (;;) {
       const { header, payload } = await this.#host.answer(id);
       const sizes = Array.isArray(header.sizes) ? header.sizes.map(Number) : [];
@@ -164,11 +172,23 @@ class RemoteRows implements RowHolder {
     return { rows: all.slice(0, all.length / 2), weights: all.slice(all.length / 2) };
   }
 
-  async worst(parameters: PassParameters, count: number): ReturnType<RowHolder['worst']> {
-    const { means, factors, ...rest } = parameters;
-    const id = await this.#host.ask({ kind: 'worst', ...rest, count }, means, factors);
+  async worst(
+    parameters: PassParameters,
+    count: number,
+    credit: Float64Array | undefined,
+  ): ReturnType<RowHolder['worst']> {
+    const [header, payload] = sent(parameters);
+    const more = credit && { credit: Array.from(credit) };
+    const id = await this.#host.ask({ kind: 'worst', ...header, count, ...more }, ...payload);
     const all = doubles((await this.#host.answer(id)).payload);
     const found = all.length / 2;
     return Array.from({ length: found }, (_, i) => ({ row: all[i], value: all[found + i] }));
   }
+}
+
+/** A mixture as header and payload. */
+function sent({ means, factors, missing, ...rest }: PassParameters): [object, ArrayBufferView[]] {
+  if (!missing) return [rest, [means, factors]];
+  const { weights, covariances, cacheCount } = missing;
+  return [{ ...rest, cache: cacheCount }, [means, factors, weights, covariances]];
 }

@@ -333,6 +333,7 @@ executors (pip install wasmtime pyarrow numpy; see docs/spark.md).
   --covariance TYPE      full (default), tied, diag, spherical, or one of the others of gaussmix help fit
 ${FITTING_HELP}, by name
   --weights COLUMN       column with a weight for each row; it is no feature
+  --missing WHAT         nulls and NaN: error (default), or marginalize: each row counts with the values it has
   --master URL           the cluster, as spark-submit has it: spark://HOST:PORT, yarn, local[*] (as it is configured)
   --spark-submit PATH    the program (found in the PATH, in SPARK_HOME, or of the pyspark that python3 has)
   --conf KEY=VALUE       a setting of Spark; may be given more than once

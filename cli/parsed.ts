@@ -83,6 +83,7 @@ const OPTIONS: Readonly<Record<CommandName, OptionSpecs>> = {
     ...COMMON,
     ...OUTPUT,
     ...FITTING,
+    ...MISSING,
     columns: { type: 'string' },
     master: { type: 'string' },
     'spark-submit': { type: 'string' },
@@ -139,6 +140,11 @@ export class Parsed {
       throw this.usage('only one of the files can be - (standard input)');
     }
     return given;
+  }
+
+  /** One file or more, standard input for at most one of them. */
+  list(name: string): readonly string[] {
+    return this.positionals(Array.from({ length: Math.max(1, this.#positionals.length) }, () => name));
   }
 
   /** At least as many arguments as `names`; the last may be given more than once. */

@@ -86,6 +86,7 @@ async function jobOf(command: SparkFitCommand, output: string, stop: string): Pr
       regularization: command.regularization,
       prior: command.prior ? 'default' : null,
       seed: command.seed,
+      missing: command.missing,
       columns: columns?.split(',').map((name) => name.trim()) ?? null,
       sample_weight: command.weights ?? null,
       partitions: command.partitions ?? null,

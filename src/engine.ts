@@ -1,11 +1,11 @@
 // A fit whose rows another program holds: its questions as plain data, the answers back in kernel memory.
 // Must not know how messages travel (cli/engine.ts does) nor what is asked for: passes.ts and fit.ts do.
-import { GaussmixRangeError } from './errors.ts';
 import { type AsyncSettings, fitAnswered, nextTurn, type RowShape } from './fit.ts';
 import { type GaussianMixture, modelOf, withOwnStart } from './gaussian-mixture.ts';
 import { compiledModule, Kernel } from './kernel.ts';
+import { missingCacheCount } from './missing.ts';
 import { type AsyncIterationCallback, type FitOptions, validateFitOptions } from './options.ts';
-import type { KernelMixture } from './parameters.ts';
+import { covarianceLength, type KernelMixture } from './parameters.ts';
 import {
   blockCount,
   type ChosenRows,
@@ -24,6 +24,12 @@ export interface PassParameters {
   /** K x D. */
   readonly means: Float64Array;
   readonly factors: Float64Array;
+  /** Where values may be missing: what the factors were made of, and doubles of the cache for those of patterns. */
+  readonly missing?: {
+    readonly weights: Float64Array;
+    readonly covariances: Float64Array;
+    readonly cacheCount: number;
+  };
 }
 
 /** Sums over aligned subtrees of blocks, one after the other: `sizes` blocks each, powers of two. */
@@ -40,12 +46,21 @@ export interface RowHolder {
     likelihoodOnly: boolean,
     active: boolean,
   ): AsyncIterable<PartialSums>;
+  /** What gmm_observed finds of all blocks, in parts likewise. */
+  observed(): AsyncIterable<PartialSums>;
   /** Rows by number, row-major. */
   gather(rows: RowNumbers): Promise<Float64Array>;
   /** See {@link chooseRows}. */
   choose(seed: number, count: number): Promise<ChosenRows>;
-  /** Rows of positive weight and lowest log-density, lowest first, the lower number among equals. */
-  worst(parameters: PassParameters, count: number): Promise<readonly ScoredRow[]>;
+  /**
+   * Rows of positive weight and lowest log-density, lowest first, the lower number among equals.
+   * @param credit what each missing feature adds to a row's log-density (D)
+   */
+  worst(
+    parameters: PassParameters,
+    count: number,
+    credit: Float64Array | undefined,
+  ): Promise<readonly ScoredRow[]>;
 }
 
 /** Options of {@link fitHeld}: those of `fitAsync` but `sampleWeight`, which the holder knows, and checkpoints. */
@@ -64,16 +79,10 @@ export async function fitHeld(
   holder: RowHolder,
 ): Promise<GaussianMixture> {
   const settings = validateFitOptions(withOwnStart(options), shape.rows, CHECKPOINT_OPTIONS);
-  if (settings.missing === 'marginalize') {
-    throw new GaussmixRangeError(
-      'INVALID_OPTION',
-      "missing is 'marginalize', which fits of rows that another program holds do not know yet: use 'error', and leave out or fill rows " +
-        'with missing values',
-    );
-  }
   const saving = await savingOf(options, settings);
   const kernel = new Kernel(compiledModule());
-  const answer = (request: RowQuestion): Promise<unknown> => ask(request, holder, shape, kernel);
+  const mayMiss = settings.missing === 'marginalize';
+  const answer = (request: RowQuestion): Promise<unknown> => ask(request, holder, shape, mayMiss, kernel);
   const makeModel = (parameters: Parameters<typeof modelOf>[0]) => modelOf(parameters, undefined, shape);
   const { parameters, record } = await fitAnswered(
     kernel,
@@ -92,6 +101,7 @@ async function ask(
   request: RowQuestion,
   holder: RowHolder,
   { rows, columns }: RowShape,
+  mayMiss: boolean,
   kernel: Kernel,
 ): Promise<unknown> {
   switch (request.kind) {
@@ -99,9 +109,11 @@ async function ask(
       return nextTurn();
     case 'accumulate': {
       const { mixture, stack, likelihoodOnly, active } = request;
-      const parts = holder.accumulate(passParameters(mixture), likelihoodOnly, active);
+      const parts = holder.accumulate(passParameters(mixture, mayMiss, rows), likelihoodOnly, active);
       return merged(parts, stack, blockCount(rows), kernel);
     }
+    case 'observed':
+      return merged(holder.observed(), request.stack, blockCount(rows), kernel);
     case 'gather': {
       const data = await holder.gather(request.rows);
       checkLength('gather', data, request.rows.length * columns);
@@ -115,9 +127,7 @@ async function ask(
       return chosen;
     }
     case 'worst':
-      return holder.worst(passParameters(request.mixture), request.count);
-    case 'observed':
-      throw new Error('rows that another program holds have no missing values');
+      return holder.worst(passParameters(request.mixture, mayMiss, rows), request.count, request.credit);
   }
 }
 
@@ -132,20 +142,20 @@ async function merged(
   let done = 0;
   stack.clear();
   for await (const { sizes, data } of parts) {
-    checkLength('accumulate', data, sizes.length * count);
+    checkLength('accumulate or observed', data, sizes.length * count);
     sizes.forEach((size, i) => {
       const isAligned = Number.isSafeInteger(size) && size >= 1 && done % size === 0;
       if (!isAligned || !isPowerOfTwo(size)) {
-        throw wrong('accumulate', `a subtree of ${size} blocks at block ${done}`);
+        throw wrong('accumulate or observed', `a subtree of ${size} blocks at block ${done}`);
       }
       done += size;
-      if (done > blocks) throw wrong('accumulate', `more than ${blocks} blocks`);
+      if (done > blocks) throw wrong('accumulate or observed', `more than ${blocks} blocks`);
       const slot = stack.push();
       kernel.view(slot, count).set(data.subarray(i * count, (i + 1) * count));
       stack.carry(size);
     });
   }
-  if (done !== blocks) throw wrong('accumulate', `${done} of ${blocks} blocks`);
+  if (done !== blocks) throw wrong('accumulate or observed', `${done} of ${blocks} blocks`);
   return stack.finish();
 }
 
@@ -163,11 +173,19 @@ function wrong(question: string, found: string): Error {
   return new Error(`the answer to ${question} is wrong: ${found}`);
 }
 
-function passParameters({ kernel, code, k, d, means, factors }: KernelMixture): PassParameters {
+function passParameters(mixture: KernelMixture, mayMiss: boolean, rows: number): PassParameters {
+  const { kernel, form, code, k, d, means, factors } = mixture;
   return {
     form: code,
     k,
     means: kernel.copy(means, k * d),
     factors: kernel.copy(factors, kernel.exports.gmm_factors_count(code, d, k)),
+    ...(mayMiss && {
+      missing: {
+        weights: kernel.copy(mixture.weights, k),
+        covariances: kernel.copy(mixture.covariances, covarianceLength(form, k, d)),
+        cacheCount: missingCacheCount(kernel, mixture, rows),
+      },
+    }),
   };
 }

@@ -1,4 +1,4 @@
-// What the entry points gaussmix/compat/* and gaussmix/online and the command line's engine use of the library beyond its
+// What the entry points gaussmix/compat/* and gaussmix/online, and the command line's engine, use of the library beyond its
 // interface, so that all share one kernel.
 // Not in the declarations, and no part of the interface: it changes without notice.
 import { fitHeld } from './engine.ts';
