@@ -167,7 +167,7 @@ def _context(spark: "SparkSession") -> Any:
     try:
         return spark.sparkContext
     except Exception:
-        raise GaussmixSparkError("this session is of Spark Connect, which has no RDDs: use a classic one") from None
+        raise GaussmixSparkError("this is Spark Connect, which has no RDDs: connect with master(...), not remote(...)") from None
 
 
 def _check_kernel(engine: Engine) -> None:
