@@ -143,6 +143,13 @@ export class OnlineGaussianMixture {
     checkKnownNames(options, [...FIT_OPTIONS, ...OWN_OPTIONS], 'OnlineGaussianMixture');
     const forFit = Object.fromEntries(FIT_OPTIONS.map((name) => [name, options[name]]));
     const settings = internals.validateFitOptions(forFit, Number.MAX_SAFE_INTEGER);
+    if (settings.missing === 'marginalize') {
+      throw new GaussmixRangeError(
+        'INVALID_OPTION',
+        "missing is 'marginalize', but a mixture that learns from a stream takes complete rows only: leave out or fill rows with " +
+          'missing values, or fit all rows with fitStream',
+      );
+    }
     // A copy: it is used later, and must be then what it is now.
     this.#settings = { ...settings, initialization: plainStart(settings.initialization) };
     const { batchSize = 256, startRows, stepExponent = 0.6, stepOffset = 2, stepSize } = options;
