@@ -3,9 +3,8 @@
 import { type AsyncSettings, fitAnswered, nextTurn, type RowShape } from './fit.ts';
 import { type GaussianMixture, modelOf, withOwnStart } from './gaussian-mixture.ts';
 import { compiledModule, Kernel } from './kernel.ts';
-import { missingCacheCount } from './missing.ts';
+import { sentMixture } from './missing.ts';
 import { type AsyncIterationCallback, type FitOptions, validateFitOptions } from './options.ts';
-import { covarianceLength, type KernelMixture } from './parameters.ts';
 import {
   blockCount,
   type ChosenRows,
@@ -15,22 +14,7 @@ import {
   type StatisticsStack,
 } from './passes.ts';
 import { CHECKPOINT_OPTIONS, type CheckpointOptions, savingOf } from './saving.ts';
-
-/** A mixture as passes over rows need it: see gmm_accumulate in docs/ABI.md. */
-export interface PassParameters {
-  /** Covariance form: 0 spherical, 1 diag, 2 tied, 3 full. */
-  readonly form: number;
-  readonly k: number;
-  /** K x D. */
-  readonly means: Float64Array;
-  readonly factors: Float64Array;
-  /** Where values may be missing: what the factors were made of, and doubles of the cache for those of patterns. */
-  readonly missing?: {
-    readonly weights: Float64Array;
-    readonly covariances: Float64Array;
-    readonly cacheCount: number;
-  };
-}
+import type { SentMixture } from './worker.ts';
 
 /** Sums over aligned subtrees of blocks, one after the other: `sizes` blocks each, powers of two. */
 export interface PartialSums {
@@ -41,11 +25,7 @@ export interface PartialSums {
 /** Whoever holds the rows. Each promise that is rejected ends the fit. */
 export interface RowHolder {
   /** Statistics of all blocks about the means, in parts from the first block to the last. */
-  accumulate(
-    parameters: PassParameters,
-    likelihoodOnly: boolean,
-    active: boolean,
-  ): AsyncIterable<PartialSums>;
+  accumulate(parameters: SentMixture, likelihoodOnly: boolean, active: boolean): AsyncIterable<PartialSums>;
   /** What gmm_observed finds of all blocks, in parts likewise. */
   observed(): AsyncIterable<PartialSums>;
   /** Rows by number, row-major. */
@@ -57,7 +37,7 @@ export interface RowHolder {
    * @param credit what each missing feature adds to a row's log-density (D)
    */
   worst(
-    parameters: PassParameters,
+    parameters: SentMixture,
     count: number,
     credit: Float64Array | undefined,
   ): Promise<readonly ScoredRow[]>;
@@ -109,7 +89,7 @@ async function ask(
       return nextTurn();
     case 'accumulate': {
       const { mixture, stack, likelihoodOnly, active } = request;
-      const parts = holder.accumulate(passParameters(mixture, mayMiss, rows), likelihoodOnly, active);
+      const parts = holder.accumulate(sentMixture(mixture, mayMiss, rows), likelihoodOnly, active);
       return merged(parts, stack, blockCount(rows), kernel);
     }
     case 'observed':
@@ -127,7 +107,7 @@ async function ask(
       return chosen;
     }
     case 'worst':
-      return holder.worst(passParameters(request.mixture, mayMiss, rows), request.count, request.credit);
+      return holder.worst(sentMixture(request.mixture, mayMiss, rows), request.count, request.credit);
   }
 }
 
@@ -171,21 +151,4 @@ function checkLength(question: string, data: Float64Array, length: number): void
 
 function wrong(question: string, found: string): Error {
   return new Error(`the answer to ${question} is wrong: ${found}`);
-}
-
-function passParameters(mixture: KernelMixture, mayMiss: boolean, rows: number): PassParameters {
-  const { kernel, form, code, k, d, means, factors } = mixture;
-  return {
-    form: code,
-    k,
-    means: kernel.copy(means, k * d),
-    factors: kernel.copy(factors, kernel.exports.gmm_factors_count(code, d, k)),
-    ...(mayMiss && {
-      missing: {
-        weights: kernel.copy(mixture.weights, k),
-        covariances: kernel.copy(mixture.covariances, covarianceLength(form, k, d)),
-        cacheCount: missingCacheCount(kernel, mixture, rows),
-      },
-    }),
-  };
 }

@@ -6,6 +6,7 @@ import type { MatrixLike } from './matrix.ts';
 import type { CovarianceForm } from './options.ts';
 import { covarianceLength, type KernelMixture } from './parameters.ts';
 import { type RowSource, type RowSourceOptions, toRowSource } from './row-source.ts';
+import type { SentMixture } from './worker.ts';
 
 /** Most doubles that factors kept from block to block may take beyond what one tile needs: 16 MiB. */
 const CACHE_DOUBLES = 2 ** 21;
@@ -105,6 +106,24 @@ export function missingCacheCount(
   const { gmm_missing_cache_count, gmm_factors_count } = kernel.exports;
   const entry = gmm_factors_count(code, d, k) + covarianceLength(form, k, d) + k * (d + 2);
   return gmm_missing_cache_count(code, d, k) + Math.min(CACHE_DOUBLES, rows * entry);
+}
+
+/** Copies of what passes over rows elsewhere need. @param rows how many, for the size of their cache */
+export function sentMixture(mixture: KernelMixture, mayMiss: boolean, rows: number): SentMixture {
+  const { kernel, form, code, k, d, means, factors } = mixture;
+  return {
+    form: code,
+    k,
+    means: kernel.copy(means, k * d),
+    factors: kernel.copy(factors, kernel.exports.gmm_factors_count(code, d, k)),
+    ...(mayMiss && {
+      missing: {
+        weights: kernel.copy(mixture.weights, k),
+        covariances: kernel.copy(mixture.covariances, covarianceLength(form, k, d)),
+        cacheCount: missingCacheCount(kernel, mixture, rows),
+      },
+    }),
+  };
 }
 
 /** Estimate, from above, of the doubles that {@link rowsWithMissing} takes in kernel memory. */

@@ -4,8 +4,8 @@ import { workerProgram } from '../build/embedded.ts';
 import { GaussmixRangeError } from './errors.ts';
 import type { AbortSignalLike } from './gaussian-mixture.ts';
 import { BLOCK, type Kernel } from './kernel.ts';
-import { missingCacheCount } from './missing.ts';
-import { covarianceLength, type KernelMixture } from './parameters.ts';
+import { sentMixture } from './missing.ts';
+import type { KernelMixture } from './parameters.ts';
 import {
   blockCount,
   type RowNumbers,
@@ -265,21 +265,8 @@ export class WorkerPool {
   }
 
   #send(mixture: KernelMixture): SentMixture {
-    const { kernel, form, code, k, d, means, factors } = mixture;
     const [{ missing, rows }] = this.ranges;
-    return {
-      form: code,
-      k,
-      means: kernel.copy(means, k * d),
-      factors: kernel.copy(factors, kernel.exports.gmm_factors_count(code, d, k)),
-      ...(missing && {
-        missing: {
-          weights: kernel.copy(mixture.weights, k),
-          covariances: kernel.copy(mixture.covariances, covarianceLength(form, k, d)),
-          cacheCount: missingCacheCount(kernel, mixture, rows),
-        },
-      }),
-    };
+    return sentMixture(mixture, missing, rows);
   }
 
   close(): void {

@@ -39,9 +39,12 @@ export type ToWorker =
   | { readonly kind: 'observed'; readonly id: number };
 
 /** What of a mixture is sent. */
+/** A mixture as passes over rows need it, wherever they are: see gmm_accumulate in docs/ABI.md. */
 export interface SentMixture {
+  /** Covariance form: 0 spherical, 1 diag, 2 tied, 3 full. */
   readonly form: number;
   readonly k: number;
+  /** K x D. */
   readonly means: Float64Array;
   readonly factors: Float64Array;
   /** Where values may be missing: what the factors were made of, and doubles of the cache for those of patterns. */

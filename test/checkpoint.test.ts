@@ -5,21 +5,9 @@ import { GaussianMixture } from '../src/gaussian-mixture.ts';
 import type { FitOptions } from '../src/options.ts';
 import type { Checkpoint } from '../src/saving.ts';
 import { fitStream, type StreamOptions } from '../src/stream.ts';
-import { generator } from './helpers/data.ts';
+import { blobs, generator } from './helpers/data.ts';
 
 const N = 4096 + 900;
-
-function blobs(n: number, d: number, k: number, spread: number, seed: number): Float64Array {
-  const uniform = generator(seed);
-  const normal = (): number => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
-  const centres = Array.from({ length: k * d }, () => spread * normal());
-  const data = new Float64Array(n * d);
-  for (let i = 0; i < n; i++) {
-    const component = Math.floor(k * uniform());
-    for (let j = 0; j < d; j++) data[i * d + j] = centres[component * d + j] + normal();
-  }
-  return data;
-}
 
 const rows = { data: blobs(N, 2, 3, 2, 1), shape: [N, 2] as const };
 const weights = Float64Array.from({ length: N }, generator(3));

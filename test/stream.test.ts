@@ -6,20 +6,7 @@ import type { CovarianceType, FitOptions, Progress } from '../src/options.ts';
 import { scoreStream } from '../src/score-stream.ts';
 import { fitStream, type StreamOptions } from '../src/stream.ts';
 import type { StreamChunk } from '../src/stream-reader.ts';
-import { generator } from './helpers/data.ts';
-
-/** n rows around k centres, `spread` apart. */
-function blobs(n: number, d: number, k: number, spread: number, seed: number): Float64Array {
-  const uniform = generator(seed);
-  const normal = (): number => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
-  const centres = Array.from({ length: k * d }, () => spread * normal());
-  const data = new Float64Array(n * d);
-  for (let i = 0; i < n; i++) {
-    const component = Math.floor(k * uniform());
-    for (let j = 0; j < d; j++) data[i * d + j] = centres[component * d + j] + normal();
-  }
-  return data;
-}
+import { blobs, generator } from './helpers/data.ts';
 
 /** Sizes of chunks: always the same one, or random ones from a seed. */
 type Cut = number | { readonly seed: number; readonly most: number };

@@ -37,3 +37,16 @@ export function clusters(n: number, d: number, k: number, seed: number, separati
     return z.map((value, j) => centres[i % k][j] + scales[i % k][j] * (value + (j > 0 ? 0.5 * z[j - 1] : 0)));
   });
 }
+
+/** n x d normal rows, row-major, around k centres that are `spread` apart. */
+export function blobs(n: number, d: number, k: number, spread: number, seed: number): Float64Array {
+  const uniform = generator(seed);
+  const normal = (): number => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
+  const centres = Array.from({ length: k * d }, () => spread * normal());
+  const data = new Float64Array(n * d);
+  for (let i = 0; i < n; i++) {
+    const component = Math.floor(k * uniform());
+    for (let j = 0; j < d; j++) data[i * d + j] = centres[component * d + j] + normal();
+  }
+  return data;
+}
