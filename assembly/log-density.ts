@@ -59,31 +59,19 @@ function storeHalf(
   v128.store(maximumPtr, h3, 48);
 }
 
-/** centred = x - mean in panels as the rows are, for `rows` rows (a multiple of 8). O(N D). */
-export function centrePanels(panelsPtr: usize, rows: i32, d: i32, meanPtr: usize, centredPtr: usize): void {
-  const end = panelsPtr + ((<usize>rows * <usize>d) << 3);
-  const meanEnd = meanPtr + ((<usize>d) << 3);
-  let target = centredPtr;
-  for (let source = panelsPtr; source < end; ) {
-    for (let m = meanPtr; m < meanEnd; m += 8, source += 64, target += 64) {
-      const mean = v128.load64_splat(m);
-      v128.store(target, v128.sub<f64>(v128.load(source), mean));
-      v128.store(target, v128.sub<f64>(v128.load(source, 16), mean), 16);
-      v128.store(target, v128.sub<f64>(v128.load(source, 32), mean), 32);
-      v128.store(target, v128.sub<f64>(v128.load(source, 48), mean), 48);
-    }
-  }
-}
-
 /**
- * half[row] = halfLogConst - |W (x - m) / 2|^2 for centred rows in panels, W in the order of storeFactor.
- * Two output rows x 8 data rows per step: 8 accumulators, as many as V8 keeps in registers. The breaks that never
- * happen are barriers, see the head of scatter.ts. O(N D^2 / 2).
+ * half[row] = halfLogConst - |W (x - m) / 2|^2 for rows in panels, W in the order of storeFactor; centred (D, 8): scratch.
+ * Two output rows x 8 data rows per step: 8 accumulators, as many as V8 keeps in registers. The last two output rows
+ * come first, because they need every feature: they centre the panel for the others, where a loop of its own would
+ * only move memory. Their squares are added last all the same. The breaks that never happen are barriers, see the head
+ * of scatter.ts. O(N D^2 / 2).
  */
 export function logDensityFull(
-  centredPtr: usize,
+  panelsPtr: usize,
   rows: i32,
   d: i32,
+  meanPtr: usize,
+  centredPtr: usize,
   factorPtr: usize,
   constPtr: usize,
   halfPtr: usize,
@@ -93,15 +81,22 @@ export function logDensityFull(
   const half = v128.load64_splat(constPtr);
   const lastColumns = <usize>d;
   const panelBytes = lastColumns << 6;
-  let panel = centredPtr;
-  for (let at: usize = 0, end = (<usize>rows) << 3; at < end; at += 64, panel += panelBytes) {
+  const evenColumns = (lastColumns + 1) & -2;
+  // Before the last two output rows there are 2 + 4 + ... columns of two weights each.
+  const lastFactor = factorPtr + (((evenColumns - 2) * evenColumns) << 2);
+  const meanEnd = meanPtr + ((evenColumns - 1) << 3);
+  let source = panelsPtr;
+  for (let at: usize = 0, end = (<usize>rows) << 3; at < end; at += 64) {
+    centreLast(source, meanPtr, meanEnd, evenColumns <= lastColumns, centredPtr, lastFactor, halfPtr + at);
+    source += panelBytes;
+    const panel = centredPtr;
     let q0 = half;
     let q1 = half;
     let q2 = half;
     let q3 = half;
     let w = factorPtr;
     // Rows `columns` - 2 and `columns` - 1 of W: column 0 starts their sums, the last column belongs to the second alone.
-    for (let columns: usize = 2; columns < lastColumns + 2; columns += 2) {
+    for (let columns: usize = 2; columns < evenColumns; columns += 2) {
       let wa = v128.load64_splat(w);
       let wb = v128.load64_splat(w, 8);
       let x = v128.load(panel);
@@ -202,21 +197,103 @@ export function logDensityFull(
         a3 = v128.add<f64>(a3, v128.mul<f64>(x, wa));
         b3 = v128.add<f64>(b3, v128.mul<f64>(x, wb));
       }
-      if (columns <= lastColumns) {
-        wb = v128.load64_splat(w, 8);
-        b0 = v128.add<f64>(b0, v128.mul<f64>(v128.load(column), wb));
-        b1 = v128.add<f64>(b1, v128.mul<f64>(v128.load(column, 16), wb));
-        b2 = v128.add<f64>(b2, v128.mul<f64>(v128.load(column, 32), wb));
-        b3 = v128.add<f64>(b3, v128.mul<f64>(v128.load(column, 48), wb));
-      }
+      wb = v128.load64_splat(w, 8);
+      b0 = v128.add<f64>(b0, v128.mul<f64>(v128.load(column), wb));
+      b1 = v128.add<f64>(b1, v128.mul<f64>(v128.load(column, 16), wb));
+      b2 = v128.add<f64>(b2, v128.mul<f64>(v128.load(column, 32), wb));
+      b3 = v128.add<f64>(b3, v128.mul<f64>(v128.load(column, 48), wb));
       w += 16;
       q0 = v128.sub<f64>(q0, v128.add<f64>(v128.mul<f64>(a0, a0), v128.mul<f64>(b0, b0)));
       q1 = v128.sub<f64>(q1, v128.add<f64>(v128.mul<f64>(a1, a1), v128.mul<f64>(b1, b1)));
       q2 = v128.sub<f64>(q2, v128.add<f64>(v128.mul<f64>(a2, a2), v128.mul<f64>(b2, b2)));
       q3 = v128.sub<f64>(q3, v128.add<f64>(v128.mul<f64>(a3, a3), v128.mul<f64>(b3, b3)));
     }
-    storeHalf(halfPtr + at, maximumPtr + at, first, q0, q1, q2, q3);
+    const squares = halfPtr + at;
+    q0 = v128.sub<f64>(q0, v128.load(squares));
+    q1 = v128.sub<f64>(q1, v128.load(squares, 16));
+    q2 = v128.sub<f64>(q2, v128.load(squares, 32));
+    q3 = v128.sub<f64>(q3, v128.load(squares, 48));
+    storeHalf(squares, maximumPtr + at, first, q0, q1, q2, q3);
   }
+}
+
+/** Centres a panel, and squares[row] = sum of squares of the last two rows of W times it: `both`, or the first of them. */
+// @ts-ignore: a decorator on a function is AssemblyScript only
+@inline
+function centreLast(
+  panelPtr: usize,
+  meanPtr: usize,
+  meanEnd: usize,
+  both: bool,
+  centredPtr: usize,
+  factorPtr: usize,
+  squaresPtr: usize,
+): void {
+  let mean = v128.load64_splat(meanPtr);
+  let wa = v128.load64_splat(factorPtr);
+  let wb = v128.load64_splat(factorPtr, 8);
+  let x = v128.sub<f64>(v128.load(panelPtr), mean);
+  v128.store(centredPtr, x);
+  let a0 = v128.mul<f64>(x, wa);
+  let b0 = v128.mul<f64>(x, wb);
+  x = v128.sub<f64>(v128.load(panelPtr, 16), mean);
+  v128.store(centredPtr, x, 16);
+  let a1 = v128.mul<f64>(x, wa);
+  let b1 = v128.mul<f64>(x, wb);
+  x = v128.sub<f64>(v128.load(panelPtr, 32), mean);
+  v128.store(centredPtr, x, 32);
+  let a2 = v128.mul<f64>(x, wa);
+  let b2 = v128.mul<f64>(x, wb);
+  x = v128.sub<f64>(v128.load(panelPtr, 48), mean);
+  v128.store(centredPtr, x, 48);
+  let a3 = v128.mul<f64>(x, wa);
+  let b3 = v128.mul<f64>(x, wb);
+  let column = panelPtr + 64;
+  let target = centredPtr + 64;
+  let w = factorPtr + 16;
+  let m = meanPtr + 8;
+  for (; m < meanEnd; m += 8, column += 64, target += 64, w += 16) {
+    mean = v128.load64_splat(m);
+    wa = v128.load64_splat(w);
+    wb = v128.load64_splat(w, 8);
+    x = v128.sub<f64>(v128.load(column), mean);
+    v128.store(target, x);
+    a0 = v128.add<f64>(a0, v128.mul<f64>(x, wa));
+    b0 = v128.add<f64>(b0, v128.mul<f64>(x, wb));
+    x = v128.sub<f64>(v128.load(column, 16), mean);
+    v128.store(target, x, 16);
+    a1 = v128.add<f64>(a1, v128.mul<f64>(x, wa));
+    b1 = v128.add<f64>(b1, v128.mul<f64>(x, wb));
+    if (target == 0) break;
+    x = v128.sub<f64>(v128.load(column, 32), mean);
+    v128.store(target, x, 32);
+    a2 = v128.add<f64>(a2, v128.mul<f64>(x, wa));
+    b2 = v128.add<f64>(b2, v128.mul<f64>(x, wb));
+    x = v128.sub<f64>(v128.load(column, 48), mean);
+    v128.store(target, x, 48);
+    a3 = v128.add<f64>(a3, v128.mul<f64>(x, wa));
+    b3 = v128.add<f64>(b3, v128.mul<f64>(x, wb));
+  }
+  if (both) {
+    mean = v128.load64_splat(m);
+    wb = v128.load64_splat(w, 8);
+    x = v128.sub<f64>(v128.load(column), mean);
+    v128.store(target, x);
+    b0 = v128.add<f64>(b0, v128.mul<f64>(x, wb));
+    x = v128.sub<f64>(v128.load(column, 16), mean);
+    v128.store(target, x, 16);
+    b1 = v128.add<f64>(b1, v128.mul<f64>(x, wb));
+    x = v128.sub<f64>(v128.load(column, 32), mean);
+    v128.store(target, x, 32);
+    b2 = v128.add<f64>(b2, v128.mul<f64>(x, wb));
+    x = v128.sub<f64>(v128.load(column, 48), mean);
+    v128.store(target, x, 48);
+    b3 = v128.add<f64>(b3, v128.mul<f64>(x, wb));
+  }
+  v128.store(squaresPtr, v128.add<f64>(v128.mul<f64>(a0, a0), v128.mul<f64>(b0, b0)));
+  v128.store(squaresPtr, v128.add<f64>(v128.mul<f64>(a1, a1), v128.mul<f64>(b1, b1)), 16);
+  v128.store(squaresPtr, v128.add<f64>(v128.mul<f64>(a2, a2), v128.mul<f64>(b2, b2)), 32);
+  v128.store(squaresPtr, v128.add<f64>(v128.mul<f64>(a3, a3), v128.mul<f64>(b3, b3)), 48);
 }
 
 /** FULL for D = 2, straight from the panels: y0 = a (x - m0), y1 = b (x - m0) + c (y - m1). O(N). */

@@ -12,7 +12,7 @@ import {
   TIED,
   tileStride,
 } from './layout';
-import { centrePanels, logDensityDiag, logDensityFull, logDensitySpherical } from './log-density';
+import { logDensityDiag, logDensityFull, logDensitySpherical } from './log-density';
 import { addEntry, findEntry, hasRoom, missingBegin } from './missing-factors';
 import {
   CACHE,
@@ -262,8 +262,7 @@ export function densities(frame: usize): void {
       } else if (form == DIAG) {
         logDensityDiag(panels, rows, count, mean, part, constant, half, maximum, isFirst);
       } else {
-        centrePanels(panels, rows, count, mean, centredPtr);
-        logDensityFull(centredPtr, rows, count, part, constant, half, maximum, isFirst);
+        logDensityFull(panels, rows, count, mean, centredPtr, part, constant, half, maximum, isFirst);
       }
       mean += (<usize>count) << 3;
       constant += 8;

@@ -15,7 +15,6 @@ import {
 } from './layout';
 import {
   centre,
-  centrePanels,
   logDensityDiag,
   logDensityFull,
   logDensityFull2,
@@ -89,8 +88,7 @@ export function logDensityRange(
     logDensityWhitened(whitenedPtr, rows, d, tileBytes, mu, constPtr, halfPtr, maximumPtr, first);
   } else if (form == FULL && d > 3) {
     const centredPtr = workspacePtr + centredOffset(k, stride);
-    centrePanels(panels, rows, d, meanPtr, centredPtr);
-    logDensityFull(centredPtr, rows, d, factorPtr, constPtr, halfPtr, maximumPtr, first);
+    logDensityFull(panels, rows, d, meanPtr, centredPtr, factorPtr, constPtr, halfPtr, maximumPtr, first);
   } else if (form == FULL && d == 2) {
     logDensityFull2(panels, rows, meanPtr, factorPtr, constPtr, halfPtr, maximumPtr, first);
   } else if (form == FULL && d == 3) {
