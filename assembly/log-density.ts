@@ -132,8 +132,9 @@ export function logDensityFull(
         a3 = v128.add<f64>(a3, v128.mul<f64>(x, wa));
         b3 = v128.add<f64>(b3, v128.mul<f64>(x, wb));
         if (panelBytes == 2) break;
-        wa = v128.load64_splat(w, 16);
-        wb = v128.load64_splat(w, 24);
+        const w1 = w + 16;
+        wa = v128.load64_splat(w1);
+        wb = v128.load64_splat(w1, 8);
         x = v128.load(column, 64);
         a0 = v128.add<f64>(a0, v128.mul<f64>(x, wa));
         b0 = v128.add<f64>(b0, v128.mul<f64>(x, wb));
@@ -148,8 +149,9 @@ export function logDensityFull(
         a3 = v128.add<f64>(a3, v128.mul<f64>(x, wa));
         b3 = v128.add<f64>(b3, v128.mul<f64>(x, wb));
         if (panelBytes == 4) break;
-        wa = v128.load64_splat(w, 32);
-        wb = v128.load64_splat(w, 40);
+        const w2 = w + 32;
+        wa = v128.load64_splat(w2);
+        wb = v128.load64_splat(w2, 8);
         x = v128.load(column, 128);
         a0 = v128.add<f64>(a0, v128.mul<f64>(x, wa));
         b0 = v128.add<f64>(b0, v128.mul<f64>(x, wb));
@@ -164,8 +166,9 @@ export function logDensityFull(
         a3 = v128.add<f64>(a3, v128.mul<f64>(x, wa));
         b3 = v128.add<f64>(b3, v128.mul<f64>(x, wb));
         if (panelBytes == 6) break;
-        wa = v128.load64_splat(w, 48);
-        wb = v128.load64_splat(w, 56);
+        const w3 = w + 48;
+        wa = v128.load64_splat(w3);
+        wb = v128.load64_splat(w3, 8);
         x = v128.load(column, 192);
         a0 = v128.add<f64>(a0, v128.mul<f64>(x, wa));
         b0 = v128.add<f64>(b0, v128.mul<f64>(x, wb));
@@ -180,7 +183,7 @@ export function logDensityFull(
         a3 = v128.add<f64>(a3, v128.mul<f64>(x, wa));
         b3 = v128.add<f64>(b3, v128.mul<f64>(x, wb));
       }
-      for (; column < last; column += 64, w += 16) {
+      if (column < last) {
         wa = v128.load64_splat(w);
         wb = v128.load64_splat(w, 8);
         x = v128.load(column);
@@ -189,13 +192,35 @@ export function logDensityFull(
         x = v128.load(column, 16);
         a1 = v128.add<f64>(a1, v128.mul<f64>(x, wa));
         b1 = v128.add<f64>(b1, v128.mul<f64>(x, wb));
-        if (panelBytes == 8) break;
+        if (panelBytes != 8) {
         x = v128.load(column, 32);
         a2 = v128.add<f64>(a2, v128.mul<f64>(x, wa));
         b2 = v128.add<f64>(b2, v128.mul<f64>(x, wb));
         x = v128.load(column, 48);
         a3 = v128.add<f64>(a3, v128.mul<f64>(x, wa));
         b3 = v128.add<f64>(b3, v128.mul<f64>(x, wb));
+        if (panelBytes != 9) {
+        const w4 = w + 16;
+        wa = v128.load64_splat(w4);
+        wb = v128.load64_splat(w4, 8);
+        x = v128.load(column, 64);
+        a0 = v128.add<f64>(a0, v128.mul<f64>(x, wa));
+        b0 = v128.add<f64>(b0, v128.mul<f64>(x, wb));
+        x = v128.load(column, 80);
+        a1 = v128.add<f64>(a1, v128.mul<f64>(x, wa));
+        b1 = v128.add<f64>(b1, v128.mul<f64>(x, wb));
+        if (panelBytes != 10) {
+        x = v128.load(column, 96);
+        a2 = v128.add<f64>(a2, v128.mul<f64>(x, wa));
+        b2 = v128.add<f64>(b2, v128.mul<f64>(x, wb));
+        x = v128.load(column, 112);
+        a3 = v128.add<f64>(a3, v128.mul<f64>(x, wa));
+        b3 = v128.add<f64>(b3, v128.mul<f64>(x, wb));
+        }
+        }
+        }
+        column += 128;
+        w += 32;
       }
       wb = v128.load64_splat(w, 8);
       b0 = v128.add<f64>(b0, v128.mul<f64>(v128.load(column), wb));
