@@ -428,7 +428,9 @@ export class MixtureEstimator implements Estimator {
 
   /** Components whose covariance has been singular since the start. */
   get singular(): readonly number[] {
-    return [...this.#raised.keys()].filter((component) => this.#raised[component] > 0);
+    const components: number[] = [];
+    this.#raised.forEach((share, component) => void (share > 0 && components.push(component)));
+    return components;
   }
 
   /** What was repaired since the start, one sentence each. */

@@ -169,10 +169,9 @@ export class GaussianMixture {
         'a GaussianMixture is made by GaussianMixture.fit, fromParameters or fromJSON, not by new',
       );
     }
-    // + 0 turns -0 into 0, which JSON does not know.
-    const weights = parameters.weights.map((value) => value + 0);
-    const means = parameters.means.map((value) => value + 0);
-    const covariances = parameters.covariances.map((value) => value + 0);
+    const weights = withoutNegativeZeros(parameters.weights);
+    const means = withoutNegativeZeros(parameters.means);
+    const covariances = withoutNegativeZeros(parameters.covariances);
     this.#parameters = { ...parameters, weights, means, covariances };
     this.nComponents = parameters.k;
     this.nFeatures = parameters.d;
@@ -651,6 +650,13 @@ export class GaussianMixture {
       }
     });
   }
+}
+
+/** A copy in which -0, which JSON does not know, is 0. */
+function withoutNegativeZeros(values: Float64Array): Float64Array {
+  const copy = new Float64Array(values.length);
+  for (let i = 0; i < values.length; i++) copy[i] = values[i] + 0;
+  return copy;
 }
 
 /** Parameters given by a user or a file, checked down to positive definiteness. */

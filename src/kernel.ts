@@ -212,7 +212,9 @@ export class Kernel {
   #i32: Int32Array;
 
   constructor(module: WebAssembly.Module) {
-    this.exports = instantiateSync(module, {}).exports as unknown as KernelExports;
+    // The instance's own exports: the loader puts a function that collects its arguments around each, which costs as much
+    // as a small operation.
+    this.exports = instantiateSync(module, {}).instance.exports as unknown as KernelExports;
     this.#top = align(this.exports.gmm_heap_base());
     this.#f64 = new Float64Array(this.exports.memory.buffer);
     this.#i32 = new Int32Array(this.exports.memory.buffer);
@@ -220,19 +222,20 @@ export class Kernel {
 
   /** The whole memory as doubles. Never keep it over a call that may allocate: growing memory detaches it. */
   get f64(): Float64Array {
-    if (this.#f64.buffer !== this.exports.memory.buffer) this.#renew();
+    // A detached array has no elements; the kernel's memory is never empty.
+    if (this.#f64.length === 0) this.#renew();
     return this.#f64;
   }
 
   /** The whole memory as 32-bit integers; see {@link f64}. */
   get i32(): Int32Array {
-    if (this.#i32.buffer !== this.exports.memory.buffer) this.#renew();
+    if (this.#i32.length === 0) this.#renew();
     return this.#i32;
   }
 
   /** Bytes the memory has now. */
   get byteLength(): number {
-    return this.exports.memory.buffer.byteLength;
+    return this.f64.byteLength;
   }
 
   /** Address of `count` doubles, 16-byte aligned, not zeroed; freed by {@link release}. */

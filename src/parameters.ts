@@ -49,9 +49,9 @@ export function covarianceLength(form: CovarianceForm, k: number, d: number): nu
  * of an orientation, each once (E), K times (V) or not at all (I). Source: Celeux and Govaert 1995, table 1.
  */
 export function countParameters(model: CovarianceModel, k: number, d: number): number {
-  const [volume, shape, orientation] = Array.from(lettersOf(model), (letter) =>
-    letter === 'V' ? k : letter === 'E' ? 1 : 0,
-  );
+  const letters = lettersOf(model);
+  const times = (letter: string): number => (letter === 'V' ? k : letter === 'E' ? 1 : 0);
+  const [volume, shape, orientation] = [times(letters[0]), times(letters[1]), times(letters[2])];
   return k - 1 + k * d + volume + shape * (d - 1) + (orientation * d * (d - 1)) / 2;
 }
 

@@ -27,9 +27,10 @@ export interface SpuriousComponent {
  */
 export function spuriousComponents(kernel: Kernel, p: Parameters, total: number): SpuriousComponent[] {
   const { k, d, weights } = p;
-  const few = Array.from(weights.keys()).filter(
-    (component) => weights[component] > 0 && weights[component] * total < FEW_ROWS * (d + 1),
-  );
+  const few: number[] = [];
+  for (let component = 0; component < k; component++) {
+    if (weights[component] > 0 && weights[component] * total < FEW_ROWS * (d + 1)) few.push(component);
+  }
   if (k < 2 || few.length === 0 || p.form === 'tied') return [];
   const least =
     p.form === 'full' ? leastOfMatrices(kernel, p, few) : few.map((one) => leastOfDiagonals(p, one));
