@@ -64,7 +64,7 @@ function storeHalf(
  * Two output rows x 8 data rows per step: 8 accumulators, as many as V8 keeps in registers. The last two output rows
  * come first, because they need every feature: they centre the panel for the others, where a loop of its own would
  * only move memory. Their squares are added last all the same. The breaks that never happen are barriers, see the head
- * of scatter.ts. O(N D^2 / 2).
+ * of scatter.ts. Without features (d = 0: rows in which nothing is observed) the constant is all there is. O(N D^2 / 2).
  */
 export function logDensityFull(
   panelsPtr: usize,
@@ -79,6 +79,13 @@ export function logDensityFull(
   first: bool,
 ): void {
   const half = v128.load64_splat(constPtr);
+  const end = (<usize>rows) << 3;
+  if (d == 0) {
+    for (let at: usize = 0; at < end; at += 64) {
+      storeHalf(halfPtr + at, maximumPtr + at, first, half, half, half, half);
+    }
+    return;
+  }
   const lastColumns = <usize>d;
   const panelBytes = lastColumns << 6;
   const evenColumns = (lastColumns + 1) & -2;
@@ -86,7 +93,7 @@ export function logDensityFull(
   const lastFactor = factorPtr + (((evenColumns - 2) * evenColumns) << 2);
   const meanEnd = meanPtr + ((evenColumns - 1) << 3);
   let source = panelsPtr;
-  for (let at: usize = 0, end = (<usize>rows) << 3; at < end; at += 64) {
+  for (let at: usize = 0; at < end; at += 64) {
     centreLast(source, meanPtr, meanEnd, evenColumns <= lastColumns, centredPtr, lastFactor, halfPtr + at);
     source += panelBytes;
     const panel = centredPtr;
@@ -193,31 +200,31 @@ export function logDensityFull(
         a1 = v128.add<f64>(a1, v128.mul<f64>(x, wa));
         b1 = v128.add<f64>(b1, v128.mul<f64>(x, wb));
         if (panelBytes != 8) {
-        x = v128.load(column, 32);
-        a2 = v128.add<f64>(a2, v128.mul<f64>(x, wa));
-        b2 = v128.add<f64>(b2, v128.mul<f64>(x, wb));
-        x = v128.load(column, 48);
-        a3 = v128.add<f64>(a3, v128.mul<f64>(x, wa));
-        b3 = v128.add<f64>(b3, v128.mul<f64>(x, wb));
-        if (panelBytes != 9) {
-        const w4 = w + 16;
-        wa = v128.load64_splat(w4);
-        wb = v128.load64_splat(w4, 8);
-        x = v128.load(column, 64);
-        a0 = v128.add<f64>(a0, v128.mul<f64>(x, wa));
-        b0 = v128.add<f64>(b0, v128.mul<f64>(x, wb));
-        x = v128.load(column, 80);
-        a1 = v128.add<f64>(a1, v128.mul<f64>(x, wa));
-        b1 = v128.add<f64>(b1, v128.mul<f64>(x, wb));
-        if (panelBytes != 10) {
-        x = v128.load(column, 96);
-        a2 = v128.add<f64>(a2, v128.mul<f64>(x, wa));
-        b2 = v128.add<f64>(b2, v128.mul<f64>(x, wb));
-        x = v128.load(column, 112);
-        a3 = v128.add<f64>(a3, v128.mul<f64>(x, wa));
-        b3 = v128.add<f64>(b3, v128.mul<f64>(x, wb));
-        }
-        }
+          x = v128.load(column, 32);
+          a2 = v128.add<f64>(a2, v128.mul<f64>(x, wa));
+          b2 = v128.add<f64>(b2, v128.mul<f64>(x, wb));
+          x = v128.load(column, 48);
+          a3 = v128.add<f64>(a3, v128.mul<f64>(x, wa));
+          b3 = v128.add<f64>(b3, v128.mul<f64>(x, wb));
+          if (panelBytes != 9) {
+            const w4 = w + 16;
+            wa = v128.load64_splat(w4);
+            wb = v128.load64_splat(w4, 8);
+            x = v128.load(column, 64);
+            a0 = v128.add<f64>(a0, v128.mul<f64>(x, wa));
+            b0 = v128.add<f64>(b0, v128.mul<f64>(x, wb));
+            x = v128.load(column, 80);
+            a1 = v128.add<f64>(a1, v128.mul<f64>(x, wa));
+            b1 = v128.add<f64>(b1, v128.mul<f64>(x, wb));
+            if (panelBytes != 10) {
+              x = v128.load(column, 96);
+              a2 = v128.add<f64>(a2, v128.mul<f64>(x, wa));
+              b2 = v128.add<f64>(b2, v128.mul<f64>(x, wb));
+              x = v128.load(column, 112);
+              a3 = v128.add<f64>(a3, v128.mul<f64>(x, wa));
+              b3 = v128.add<f64>(b3, v128.mul<f64>(x, wb));
+            }
+          }
         }
         column += 128;
         w += 32;
@@ -243,8 +250,6 @@ export function logDensityFull(
 }
 
 /** Centres a panel, and squares[row] = sum of squares of the last two rows of W times it: `both`, or the first of them. */
-// @ts-ignore: a decorator on a function is AssemblyScript only
-@inline
 function centreLast(
   panelPtr: usize,
   meanPtr: usize,
