@@ -23,6 +23,7 @@ import {
 import { measureCeiling } from './ceiling.ts';
 import { type Contender, checkEqual, quantile, REGULARIZATION, timed } from './contender.ts';
 import { flops, type Problem, problem, SHAPES, type Shape, withHoles } from './data.ts';
+import { kernelSteps } from './kernel-steps.ts';
 import * as rivals from './rivals.ts';
 import { type Figure, firstFit, onWorkers, smallFits } from './whole-fits.ts';
 
@@ -226,8 +227,15 @@ for (const shape of shapes) {
 }
 let fits: readonly Figure[] = [];
 if (wanted.length === 0) {
-  console.log('\nwhole fits (small: 500 rows, D = 2, K = 3, 20 iterations)');
-  fits = [...smallFits(ROUNDS), ...(await onWorkers(Math.ceil(ROUNDS / 2))), ...firstFit(ROUNDS)];
+  console.log(
+    '\nthe kernel alone on one block, and whole fits (small: 500 rows, D = 2, K = 3, 20 iterations)',
+  );
+  fits = [
+    ...kernelSteps(ROUNDS, ROUND_MS),
+    ...smallFits(ROUNDS),
+    ...(await onWorkers(Math.ceil(ROUNDS / 2))),
+    ...firstFit(ROUNDS),
+  ];
   for (const { what, value, unit } of fits) {
     console.log(`${what.padEnd(44)} ${value.toFixed(value < 100 ? 2 : 0).padStart(7)} ${unit}`);
   }

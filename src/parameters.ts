@@ -363,7 +363,7 @@ export class KernelMixture {
       covarianceLength(form, k, d) +
       gmm_factors_count(code, d, k) +
       gmm_workspace_count(code, d, k) +
-      16
+      40
     );
   }
 
@@ -373,9 +373,11 @@ export class KernelMixture {
     this.code = FORM_CODE[form];
     this.k = k;
     this.d = d;
-    this.weights = kernel.allocate(k);
-    this.means = kernel.allocate(k * d);
-    this.covariances = kernel.allocate(covarianceLength(form, k, d));
+    // One after the other, so that they are copied together; each 16-byte aligned, as the kernel wants it.
+    const even = (count: number): number => count + (count & 1);
+    this.weights = kernel.allocate(even(k) + even(k * d) + covarianceLength(form, k, d));
+    this.means = this.weights + 8 * even(k);
+    this.covariances = this.means + 8 * even(k * d);
     this.factors = kernel.allocate(kernel.exports.gmm_factors_count(this.code, d, k));
     this.status = kernel.allocate(k);
     this.workspace = kernel.allocate(kernel.exports.gmm_workspace_count(this.code, d, k));

@@ -98,7 +98,7 @@ declare const parentPort: (Port & { on(name: string, listener: (data: ToWorker) 
   let missing = false;
   let passes: ActivePasses | undefined;
 
-  const align = (address: number): number => Math.ceil(address / 16) * 16;
+  const align = (address: number): number => Math.ceil(address / 64) * 64;
   const f64 = (): Float64Array => new Float64Array(kernel.memory.buffer);
 
   /** Memory up to `bytes`; views are made anew after every call of this. */
