@@ -4,7 +4,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import asc from 'assemblyscript/asc';
 import { build } from 'esbuild';
-import ts from 'typescript';
 
 const { error, stderr } = await asc.main(['--config', 'asconfig.json', '--target', 'release']);
 if (error) {
@@ -12,26 +11,34 @@ if (error) {
   process.exit(1);
 }
 const binary = readFileSync('build/gaussmix.wasm').toString('base64');
-// One classic script out of the worker and what it imports: imports and the word `export` go.
-const program = ['src/active.ts', 'src/worker.ts']
-  .map((file) => {
-    const { outputText } = ts.transpileModule(readFileSync(file, 'utf8'), {
-      compilerOptions: {
-        target: 'ES2022',
-        module: 'ESNext',
-        removeComments: true,
-        verbatimModuleSyntax: true,
+/**
+ * A classic script out of a worker and what it imports, without the binary (workers are sent the compiled module) and
+ * without workers of its own.
+ * @param {string} entry
+ */
+async function programOf(entry) {
+  const { outputFiles } = await build({
+    entryPoints: [entry],
+    bundle: true,
+    write: false,
+    format: 'iife',
+    target: 'es2022',
+    minify: true,
+    legalComments: 'none',
+    plugins: [
+      {
+        name: 'no-texts',
+        setup({ onLoad }) {
+          const contents = "export const binary = '', workerProgram = '', jobProgram = '';";
+          onLoad({ filter: /build.(embedded|jobs)\.ts$/ }, () => ({ contents, loader: 'ts' }));
+        },
       },
-    });
-    return outputText
-      .replace(/^import \{ ActivePasses \} from '.\/active.ts';$/m, '')
-      .replace(/^export (\{\};)?/gm, '')
-      .replace(/^ +/gm, '');
-  })
-  .join('');
-if (/\b(import|export)\b/.test(program)) {
-  throw new Error('src/worker.ts must not import anything but src/active.ts, nor that anything');
+    ],
+  });
+  return outputFiles[0].text;
 }
+
+const program = await programOf('src/worker.ts');
 writeFileSync(
   'build/embedded.ts',
   `// Made by scripts/build-wasm.mjs from assembly/ and src/worker.ts.
@@ -40,31 +47,11 @@ export const binary: string =
 export const workerProgram: string = ${JSON.stringify(program)};
 `,
 );
-
-// The library itself, without the binary (workers are sent the compiled module) and without workers of its own.
-const { outputFiles } = await build({
-  entryPoints: ['src/job-worker.ts'],
-  bundle: true,
-  write: false,
-  format: 'iife',
-  target: 'es2022',
-  minify: true,
-  legalComments: 'none',
-  plugins: [
-    {
-      name: 'no-texts',
-      setup({ onLoad }) {
-        const contents = "export const binary = '', workerProgram = '', jobProgram = '';";
-        onLoad({ filter: /build.(embedded|jobs)\.ts$/ }, () => ({ contents, loader: 'ts' }));
-      },
-    },
-  ],
-});
-const [{ text: jobProgram }] = outputFiles;
+const jobProgram = await programOf('src/job-worker.ts');
 writeFileSync(
   'build/jobs.ts',
   `// Made by scripts/build-wasm.mjs from src/job-worker.ts.
 export const jobProgram: string = ${JSON.stringify(jobProgram)};
 `,
 );
-writeFileSync('build/worker.js', `${program.trimStart()}\n${jobProgram}`);
+writeFileSync('build/worker.js', `${program}${jobProgram}`);

@@ -1,6 +1,6 @@
 // The program of a worker: it owns a range of blocks of rows and answers questions about them with the kernel.
-// Must not import anything but active.ts: both are embedded in the library as one text and started from there, in Node
-// and in browsers.
+// Must not import anything but active.ts: what it imports is in the library a second time, in the text that workers are
+// started from.
 import { ActivePasses } from './active.ts';
 
 /** What the library sends. Pointers never travel: each side has its own memory. */
