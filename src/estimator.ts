@@ -1,10 +1,12 @@
 // A mixture under estimation on rows in kernel memory: the E-step and M-step of the loop in em.ts, and the repair of
 // components that collapse. Must not decide when to stop.
+
+import { type CovarianceForm, type CovarianceModel, formOf } from './covariance-models.ts';
 import { naturalLogarithms } from './elementary.ts';
 import type { Estimator } from './em.ts';
 import { GaussmixRangeError } from './errors.ts';
 import { BLOCK, type Kernel } from './kernel.ts';
-import { type CovarianceForm, type CovarianceModel, formOf, type PriorSettings } from './options.ts';
+import type { PriorSettings } from './options.ts';
 import { covarianceLength, KernelMixture, ModelConstraint, type Parameters } from './parameters.ts';
 import {
   type Asking,

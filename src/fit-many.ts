@@ -13,13 +13,8 @@ import { runJobs } from './job-pool.ts';
 import { type DataSet, type Failure, ofDataSet } from './jobs.ts';
 import type { MatrixLike } from './matrix.ts';
 import { dataSource } from './missing.ts';
-import {
-  type AliasedFitOptions,
-  checkKnownNames,
-  type FitOptions,
-  type Start,
-  validateFitOptions,
-} from './options.ts';
+import { checkKnownNames } from './option-errors.ts';
+import { type AliasedFitOptions, type FitOptions, type Start, validateFitOptions } from './options.ts';
 import { checkMeans, checkSymmetric } from './parameters.ts';
 
 /** Data sets go to workers together until they have so many values, or are so many. */

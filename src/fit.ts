@@ -1,6 +1,7 @@
 // One fit from data to parameters: rows into kernel memory, restarts, the best of them.
 // Must not define public types, nor compute: it ties options, starts, estimator and loop together.
 import { chooseRows } from './choose-rows.ts';
+import { formOf } from './covariance-models.ts';
 import { expectationMaximization, type LoopOptions, type LoopResult, type LoopState } from './em.ts';
 import { GaussmixError, GaussmixRangeError } from './errors.ts';
 import { type EstimatorState, MixtureEstimator, WholeData } from './estimator.ts';
@@ -9,13 +10,7 @@ import { treeRows } from './hierarchy.ts';
 import { givenStart, StartRows, startRowCount } from './initialization.ts';
 import { BLOCK, compiledModule, Kernel, withKernel } from './kernel.ts';
 import { missingDoubles } from './missing.ts';
-import {
-  type AsyncIterationCallback,
-  type FitSettings,
-  formOf,
-  type InitializationMethod,
-  type Progress,
-} from './options.ts';
+import type { AsyncIterationCallback, FitSettings, InitializationMethod, Progress } from './options.ts';
 import type { ModelParameters, Parameters } from './parameters.ts';
 import { type Asking, answerFrom, ResidentRows, type RowQuestion, runOn, wait } from './passes.ts';
 import { WorkerPool } from './pool.ts';

@@ -1,6 +1,12 @@
 // The fitted mixture that users hold: immutable parameters, and everything that can be asked of them.
 // Must not iterate EM (fit.ts) nor check parameters itself (parameters.ts).
 
+import {
+  type CovarianceModel,
+  type CovarianceType,
+  canonicalCovarianceType,
+  formOf,
+} from './covariance-models.ts';
 import { type Criteria, criteriaOf, finished, type RowSums, sumRows } from './criteria.ts';
 import { GaussmixRangeError, GaussmixTypeError } from './errors.ts';
 import { type AsyncSettings, type Fitted, fitRows, fitRowsAsync } from './fit.ts';
@@ -8,17 +14,13 @@ import { BLOCK, type Kernel, withKernel } from './kernel.ts';
 import { Matrix, type MatrixLike } from './matrix.ts';
 import { completeRows, dataSource, missingDoubles, rowsWithMissing } from './missing.ts';
 import { type ModelJSON, readModel, writeModel } from './model-json.ts';
+import { checkKnownNames } from './option-errors.ts';
 import {
   type AliasedFitOptions,
   type AsyncIterationCallback,
-  type CovarianceModel,
-  type CovarianceType,
   type CriteriaOptions,
-  canonicalCovarianceType,
-  checkKnownNames,
   type DataOptions,
   type FitOptions,
-  formOf,
   validateCriteriaOptions,
   validateDataOptions,
   validateFitOptions,

@@ -5,6 +5,7 @@
  * @module gaussmix
  */
 
+export type { CovarianceForm, CovarianceModel, CovarianceType } from './covariance-models.ts';
 export type { Criteria } from './criteria.ts';
 export { naturalLogarithms } from './elementary.ts';
 export { type ErrorCode, GaussmixError, GaussmixRangeError, GaussmixTypeError } from './errors.ts';
@@ -31,9 +32,6 @@ export type {
   AccumulateOptions,
   AliasedFitOptions,
   AsyncIterationCallback,
-  CovarianceForm,
-  CovarianceModel,
-  CovarianceType,
   CriteriaOptions,
   Criterion,
   DataOptions,

@@ -1,11 +1,13 @@
 // Where an EM run starts: k-means, k-means++, random, rows of the data, or parameters given by the user.
 // Must not iterate EM. Data-driven starts see at most 65,536 rows, chosen by a seeded hash of the row number.
+
+import type { CovarianceForm } from './covariance-models.ts';
 import { GaussmixRangeError } from './errors.ts';
 import type { WholeData } from './estimator.ts';
 import { hierarchicalLabels } from './hierarchy.ts';
 import { BLOCK, type Kernel } from './kernel.ts';
 import { rowsWithMissing } from './missing.ts';
-import type { CovarianceForm, InitializationMethod, Start } from './options.ts';
+import type { InitializationMethod, Start } from './options.ts';
 import {
   checkMeans,
   checkPositiveDefinite,

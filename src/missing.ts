@@ -1,9 +1,10 @@
 // Rows in which values may be missing: how they are read, and the kernel's operations on blocks of them beside those on complete rows.
 // Must not know what passes are for; the mathematics is in assembly/missing.ts.
+
+import type { CovarianceForm } from './covariance-models.ts';
 import { GaussmixRangeError } from './errors.ts';
 import { BLOCK, type Kernel } from './kernel.ts';
 import type { MatrixLike } from './matrix.ts';
-import type { CovarianceForm } from './options.ts';
 import { covarianceLength, type KernelMixture } from './parameters.ts';
 import { type RowSource, type RowSourceOptions, toRowSource } from './row-source.ts';
 import type { SentMixture } from './worker.ts';

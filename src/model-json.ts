@@ -1,10 +1,11 @@
 // The saved form of a model: writing it, and reading it back with every defect named.
 // Must not check the mathematics: the parameters read go through parameters.ts like any others.
+
+import { type CovarianceModel, canonicalCovarianceType } from './covariance-models.ts';
 import { GaussmixRangeError, GaussmixTypeError } from './errors.ts';
 import type { Fitted } from './fit.ts';
 import type { MixtureParameters } from './gaussian-mixture.ts';
 import { Matrix } from './matrix.ts';
-import { type CovarianceModel, canonicalCovarianceType } from './options.ts';
 import type { ModelParameters } from './parameters.ts';
 import type { UsedPrior } from './prior.ts';
 

@@ -15,7 +15,7 @@ import {
 } from 'gaussmix';
 import { GaussmixRangeError, GaussmixTypeError } from './errors.ts';
 import { internals } from './internals.ts';
-import { checkKnownNames } from './options.ts';
+import { checkKnownNames } from './option-errors.ts';
 import type { ModelParameters } from './parameters.ts';
 import type { RowSource } from './row-source.ts';
 

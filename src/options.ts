@@ -1,36 +1,17 @@
 // The options of a fit: their types and defaults, and the one place where every value is checked.
 // Must not look at the data, nor into a given start.
+import {
+  COVARIANCE_MODELS,
+  type CovarianceModel,
+  type CovarianceType,
+  canonicalCovarianceType,
+} from './covariance-models.ts';
 import { GaussmixRangeError, GaussmixTypeError } from './errors.ts';
 import type { GaussianMixture } from './gaussian-mixture.ts';
 import type { Matrix, MatrixLike } from './matrix.ts';
+import { checkKnownNames, invalid } from './option-errors.ts';
 import { toRowSource } from './row-source.ts';
 import { describeValue } from './value-rules.ts';
-
-/**
- * mclust's names of the models of Celeux and Govaert (1995), in the order of the kernel's codes. The letters say of volume,
- * shape and orientation whether they are equal (E) among components, varying (V), or round or along the axes (I).
- */
-// biome-ignore format: round, along the axes, any orientation
-const MCLUST_NAMES = [
-  'EII', 'VII',
-  'EEI', 'VEI', 'EVI', 'VVI',
-  'EEE', 'VEE', 'EVE', 'VVE', 'EEV', 'VEV', 'EVV', 'VVV',
-] as const;
-
-/**
- * The covariances of a mixture: by mclust's name (EII, VII, EEI, VEI, EVI, VVI, EEE, VEE, EVE, VVE, EEV, VEV, EVV, VVV), or by
- * scikit-learn's for the same (full: VVV, tied: EEE, diag: VVI, spherical: VII).
- */
-export type CovarianceType = CovarianceForm | (typeof MCLUST_NAMES)[number];
-
-/** The names models go by: of two that mean the same, scikit-learn's. */
-export type CovarianceModel = Exclude<CovarianceType, 'VII' | 'VVI' | 'EEE' | 'VVV'>;
-
-/**
- * full: each component its own, any shape. tied: one for all components. diag: each its own, along the axes.
- * spherical: each its own, the same in all directions.
- */
-export type CovarianceForm = 'full' | 'tied' | 'diag' | 'spherical';
 
 /** The ways to find a start in the data. */
 export type InitializationMethod = 'kmeans' | 'k-means++' | 'random' | 'random-from-data' | 'hierarchical';
@@ -273,9 +254,6 @@ const FIT_OPTION_NAMES: readonly string[] = [
   'onIteration',
 ];
 
-/** Every covariance type there is, by the name a model gives it, in the order of the kernel's codes. */
-export const COVARIANCE_MODELS: readonly CovarianceModel[] = MCLUST_NAMES.map((name) => canonicalName(name));
-
 const CRITERIA: readonly Criterion[] = ['bic', 'aic', 'icl'];
 
 const METHODS: readonly unknown[] = ['kmeans', 'k-means++', 'random', 'random-from-data', 'hierarchical'];
@@ -474,76 +452,11 @@ export function validateDataOptions(options: DataOptions | undefined): void {
 }
 
 /**
- * The name that a covariance type of either naming goes by.
- * @throws GaussmixError INVALID_OPTION for any other value
- */
-export function canonicalCovarianceType(value: unknown, name: string = 'covarianceType'): CovarianceModel {
-  const model = canonicalName(value as CovarianceType);
-  if (COVARIANCE_MODELS.includes(model)) return model;
-  const others = COVARIANCE_MODELS.filter((known) => known !== formOf(known)).map((known) => `'${known}'`);
-  const allowed = `'full' (or 'VVV'), 'tied' (or 'EEE'), 'diag' (or 'VVI'), 'spherical' (or 'VII'), ${others.join(', ')}`;
-  throw invalid(name, value, 'string', allowed);
-}
-
-function canonicalName(type: CovarianceType): CovarianceModel {
-  if (type === 'VVV') return 'full';
-  if (type === 'EEE') return 'tied';
-  if (type === 'VVI') return 'diag';
-  return type === 'VII' ? 'spherical' : type;
-}
-
-/** Whether all covariances of one model are of another, different one: letter by letter I < E < V. */
-export function isNested(inner: CovarianceModel, outer: CovarianceModel): boolean {
-  const letters = lettersOf(outer);
-  return (
-    inner !== outer &&
-    [...lettersOf(inner)].every((letter, i) => 'IEV'.indexOf(letter) <= 'IEV'.indexOf(letters[i]))
-  );
-}
-
-/** The kernel's code of a model. */
-export function modelCode(model: CovarianceModel): number {
-  return COVARIANCE_MODELS.indexOf(model);
-}
-
-/** The form that a model's covariances are stored in and its densities computed in. */
-export function formOf(model: CovarianceModel): CovarianceForm {
-  const orientation = lettersOf(model)[2];
-  if (model === 'tied') return 'tied';
-  return orientation !== 'I' ? 'full' : lettersOf(model)[1] === 'I' ? 'spherical' : 'diag';
-}
-
-/** Of volume, shape and orientation: E, V or I. */
-export function lettersOf(model: CovarianceModel): string {
-  return MCLUST_NAMES[modelCode(model)];
-}
-
-/**
  * Checks a seed; 0 for undefined.
  * @throws GaussmixError INVALID_OPTION
  */
 export function checkSeed(value: unknown): number {
   return integer('seed', orDefault(value, 0), 0);
-}
-
-/**
- * Checks that an object of options has no name but the allowed ones.
- *
- * @param object the options
- * @param names those allowed
- * @param what the options belong to, for the message: 'fit'
- * @throws GaussmixTypeError UNKNOWN_OPTION with the allowed names and, where one is near, a suggestion
- */
-export function checkKnownNames(object: object, names: readonly string[], what: string): void {
-  for (const name of Object.keys(object)) {
-    if (names.includes(name)) continue;
-    const suggestion = suggest(name, names);
-    throw new GaussmixTypeError(
-      'UNKNOWN_OPTION',
-      `unknown ${what} option ${JSON.stringify(name)}${suggestion === undefined ? '.' : `; did you mean ${suggestion}?`} ` +
-        `Allowed: ${names.join(', ')}`,
-    );
-  }
 }
 
 function orDefault(value: unknown, standard: unknown): unknown {
@@ -556,18 +469,6 @@ function optionsObject(options: unknown, what: string, need: string): Readonly<R
   }
   const found = options === undefined ? 'missing' : describeValue(options);
   throw new GaussmixTypeError('INVALID_OPTION', `${what} must be an object${need}. Given: ${found}`);
-}
-
-/** The error for a value that is not allowed: a TypeError unless the value is of the kind (typeof) wanted. */
-function invalid(
-  name: string,
-  value: unknown,
-  kind: string,
-  allowed: string,
-): GaussmixRangeError | GaussmixTypeError {
-  const Failure = typeof value === kind ? GaussmixRangeError : GaussmixTypeError;
-  const given = typeof value === 'string' ? `'${value.slice(0, 40)}'` : describeValue(value);
-  return new Failure('INVALID_OPTION', `${name} is ${given}, but must be ${allowed}`);
 }
 
 function integer(name: string, value: unknown, least: number): number {
@@ -742,72 +643,4 @@ export function checkUsedRows(positive: number, nComponents: number): void {
         'for at most as many components as there are such rows',
     );
   }
-}
-
-/** What other libraries call the options, in lower case and without underscores. */
-const SYNONYMS: Readonly<Record<string, string | undefined>> = {
-  k: 'nComponents',
-  nclusters: 'nComponents',
-  components: 'nComponents',
-  clusters: 'nComponents',
-  covariance: 'covarianceType',
-  initparams: 'initialization',
-  initialisation: 'initialization',
-  restarts: 'nInit',
-  nstart: 'nInit',
-  iterations: 'maxIterations',
-  maxiter: 'maxIterations',
-  tol: 'tolerance',
-  epsilon: 'tolerance',
-  regcovar: 'regularization',
-  regularisation: 'regularization',
-  priorcontrol: 'prior',
-  kappa: 'shrinkage',
-  dof: 'degreesOfFreedom',
-  randomstate: 'seed',
-  randomseed: 'seed',
-  weights: 'sampleWeight',
-  callback: 'onIteration',
-  onprogress: 'onIteration',
-};
-
-/** The allowed name that was probably meant: a synonym, or at most a third of its letters away. */
-function suggest(name: string, allowed: readonly string[]): string | undefined {
-  const plain = plainName(name);
-  const same = allowed.find((candidate) => plainName(candidate) === plain);
-  if (same !== undefined) return same;
-  const synonym = SYNONYMS[plain];
-  if (synonym !== undefined && allowed.includes(synonym)) return synonym;
-  let best: string | undefined;
-  let least = Number.POSITIVE_INFINITY;
-  for (const candidate of allowed) {
-    const other = plainName(candidate);
-    // Longer names than any option's are no misspelling; this also bounds the work.
-    const longest = Math.max(plain.length, other.length);
-    if (longest > 2 * other.length) continue;
-    const distance = editDistance(plain, other);
-    if (distance <= longest / 3 && distance < least) {
-      least = distance;
-      best = candidate;
-    }
-  }
-  return best;
-}
-
-function plainName(name: string): string {
-  return name.replace(/[_-]/g, '').toLowerCase();
-}
-
-/** Insertions, deletions and substitutions that turn `a` into `b` (Levenshtein 1966), in O(|a| |b|). */
-function editDistance(a: string, b: string): number {
-  let above = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const substituted = above[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1);
-      row.push(Math.min(substituted, above[j] + 1, row[j - 1] + 1));
-    }
-    above = row;
-  }
-  return above[b.length];
 }

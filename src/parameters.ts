@@ -1,9 +1,16 @@
 // The parameters of a mixture as plain arrays, and the one place where parameters given by a user are checked.
 // Must not fit, score or know about rows of data.
+
+import {
+  type CovarianceForm,
+  type CovarianceModel,
+  formOf,
+  lettersOf,
+  modelCode,
+} from './covariance-models.ts';
 import { GaussmixRangeError, GaussmixTypeError } from './errors.ts';
 import { type Kernel, withKernel } from './kernel.ts';
 import { Matrix, type MatrixLike } from './matrix.ts';
-import { type CovarianceForm, type CovarianceModel, formOf, lettersOf, modelCode } from './options.ts';
 import { toRowSource } from './row-source.ts';
 import { describeValue } from './value-rules.ts';
 

@@ -1,9 +1,11 @@
 // The conjugate prior of means and covariances: what it adds to an M-step, and its log-density.
 // Must not see rows, nor decide when covariances are brought to a model: the estimator does.
+
+import { type CovarianceModel, formOf, lettersOf } from './covariance-models.ts';
 import { GaussmixRangeError } from './errors.ts';
 import type { WholeData } from './estimator.ts';
 import type { Kernel } from './kernel.ts';
-import { type CovarianceModel, formOf, lettersOf, type PriorSettings } from './options.ts';
+import type { PriorSettings } from './options.ts';
 import { checkPositiveDefinite, checkSymmetric, type KernelMixture } from './parameters.ts';
 import type { Asking } from './passes.ts';
 

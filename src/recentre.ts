@@ -1,6 +1,6 @@
 // Statistics about other means, exactly: no raw moments, so that data far from the origin lose nothing.
 // Must not know where statistics come from.
-import type { CovarianceForm } from './options.ts';
+import type { CovarianceForm } from './covariance-models.ts';
 
 /**
  * In place: statistics of responsibilities r about means m become those about m + shift. With n = sum r, s = sum r (x - m), S = sum r

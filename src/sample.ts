@@ -3,7 +3,8 @@
 import { GaussmixRangeError, GaussmixTypeError } from './errors.ts';
 import { type Kernel, withKernel } from './kernel.ts';
 import { Matrix } from './matrix.ts';
-import { checkKnownNames, checkSeed } from './options.ts';
+import { checkKnownNames } from './option-errors.ts';
+import { checkSeed } from './options.ts';
 import type { Parameters } from './parameters.ts';
 import { Random } from './random.ts';
 import { describeValue } from './value-rules.ts';

@@ -1,5 +1,7 @@
 // The choice of the number of components and the covariance type: a mixture for each cell of a grid, and their criteria.
 // Must not fit nor compute itself: cells go through GaussianMixture, criteria.ts has the formulas.
+
+import { COVARIANCE_MODELS, type CovarianceModel, isNested } from './covariance-models.ts';
 import { type Criteria, criteriaOf, type RowSums, sumRows, sumsOf } from './criteria.ts';
 import { type GaussmixError, GaussmixRangeError, GaussmixTypeError } from './errors.ts';
 import { type AsyncSettings, type FitOutcome, fitRows, fitRowsAsync } from './fit.ts';
@@ -18,12 +20,9 @@ import { compiledModule, Kernel } from './kernel.ts';
 import type { MatrixLike } from './matrix.ts';
 import { dataSource } from './missing.ts';
 import {
-  COVARIANCE_MODELS,
-  type CovarianceModel,
   type Criterion,
   type FitOptions,
   type IterationCallback,
-  isNested,
   type SelectOptions,
   type SelectSettings,
   validateFitOptions,

@@ -1,15 +1,15 @@
 // The bytes of sufficient statistics: writing them, and reading them with every defect named. Layout: docs/STATISTICS.md.
 // Must not compute statistics. Arrays are little-endian where Wasm memories are read as arrays at all. Lengths in the bytes are believed only once they agree with how many bytes there are.
 import { type BlockSum, BlockSums } from './block-sums.ts';
-import { type GaussmixError, GaussmixRangeError, GaussmixTypeError } from './errors.ts';
-import { withKernel } from './kernel.ts';
 import {
   COVARIANCE_MODELS,
   type CovarianceForm,
   type CovarianceModel,
   formOf,
   modelCode,
-} from './options.ts';
+} from './covariance-models.ts';
+import { type GaussmixError, GaussmixRangeError, GaussmixTypeError } from './errors.ts';
+import { withKernel } from './kernel.ts';
 import {
   checkMeans,
   checkWeights,

@@ -1,6 +1,7 @@
 // EM as map and reduce, in public: statistics of any rows under a mixture, their sums, and the next mixture.
 // Must not iterate, nor know where rows or statistics travel: that is the business of whoever runs it.
 import { BlockSums } from './block-sums.ts';
+import { formOf } from './covariance-models.ts';
 import { GaussmixRangeError, GaussmixTypeError } from './errors.ts';
 import { GaussianMixture, modelOf, parametersOf, sourceFor } from './gaussian-mixture.ts';
 import { BLOCK, type Kernel, withKernel } from './kernel.ts';
@@ -9,7 +10,6 @@ import { stepFrom } from './maximize.ts';
 import { missingDoubles } from './missing.ts';
 import {
   type AccumulateOptions,
-  formOf,
   type MaximizeOptions,
   validateAccumulateOptions,
   validateMaximizeOptions,

@@ -1,9 +1,11 @@
 // What makes a grid consistent: runs of a cell from the solution of a model within its own, and of fewer components, one of them split.
 // Must not know the grid, nor iterate EM itself.
+
+import { type CovarianceForm, formOf } from './covariance-models.ts';
 import type { WholeData } from './estimator.ts';
 import { better, type Continuation, type Run, type Runs, SHORT_RUN } from './fit.ts';
 import type { Kernel } from './kernel.ts';
-import { type CovarianceForm, type FitSettings, formOf } from './options.ts';
+import type { FitSettings } from './options.ts';
 import {
   covarianceLength,
   expandCovariances,

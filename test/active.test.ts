@@ -1,10 +1,10 @@
 // Fits whose passes are over active pairs, against the same fits with dense passes, and on any number of workers.
 import { describe, expect, it } from 'vitest';
+import type { CovarianceForm } from '../src/covariance-models.ts';
 import { expectationMaximization } from '../src/em.ts';
 import { MixtureEstimator, WholeData } from '../src/estimator.ts';
 import { GaussianMixture } from '../src/gaussian-mixture.ts';
 import { compiledModule, Kernel } from '../src/kernel.ts';
-import type { CovarianceForm } from '../src/options.ts';
 import { type Asking, answerFrom, ResidentRows } from '../src/passes.ts';
 import { toRowSource } from '../src/row-source.ts';
 import { generator } from './helpers/data.ts';

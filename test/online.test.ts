@@ -2,7 +2,7 @@
 import { GaussianMixture, GaussmixError } from 'gaussmix';
 import { OnlineGaussianMixture, type OnlineOptions } from 'gaussmix/online';
 import { describe, expect, it } from 'vitest';
-import type { CovarianceForm } from '../src/options.ts';
+import type { CovarianceForm } from '../src/covariance-models.ts';
 import { recentre } from '../src/recentre.ts';
 import { TYPES } from './helpers/covariance-models.ts';
 import { clusters, generator } from './helpers/data.ts';

@@ -2,11 +2,11 @@
 // Must not fit anything.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { canonicalCovarianceType } from '../src/covariance-models.ts';
 import { GaussmixError, GaussmixRangeError, GaussmixTypeError } from '../src/errors.ts';
+import { checkKnownNames } from '../src/option-errors.ts';
 import {
   type AliasedFitOptions,
-  canonicalCovarianceType,
-  checkKnownNames,
   checkSeed,
   type FitOptions,
   type FitSettings,

@@ -1,8 +1,9 @@
 // Fits to streams of rows: the bits of the fit in memory, however the rows are cut, and errors that name the place.
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import type { CovarianceType } from '../src/covariance-models.ts';
 import { GaussianMixture } from '../src/gaussian-mixture.ts';
-import type { CovarianceType, FitOptions, Progress } from '../src/options.ts';
+import type { FitOptions, Progress } from '../src/options.ts';
 import { scoreStream } from '../src/score-stream.ts';
 import { fitStream, type StreamOptions } from '../src/stream.ts';
 import type { StreamChunk } from '../src/stream-reader.ts';

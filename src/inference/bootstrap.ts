@@ -9,7 +9,8 @@ import {
   type MatrixLike,
   naturalLogarithms,
 } from 'gaussmix';
-import { checkKnownNames, checkSeed } from '../options.ts';
+import { checkKnownNames } from '../option-errors.ts';
+import { checkSeed } from '../options.ts';
 import { Random } from '../random.ts';
 import { describeValue } from '../value-rules.ts';
 import { checkModel, integerOption, readRows } from './arguments.ts';

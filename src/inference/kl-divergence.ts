@@ -1,7 +1,8 @@
 // Kullback-Leibler divergence between two mixtures, which has no closed form, by simulation.
 // Must not use the engine's logarithm.
 import { type GaussianMixture, GaussmixRangeError } from 'gaussmix';
-import { checkKnownNames, checkSeed } from '../options.ts';
+import { checkKnownNames } from '../option-errors.ts';
+import { checkSeed } from '../options.ts';
 import { checkModel, integerOption } from './arguments.ts';
 
 /** An estimate by simulation. */

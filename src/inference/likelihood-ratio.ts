@@ -8,7 +8,8 @@ import {
   Matrix,
   type MatrixLike,
 } from 'gaussmix';
-import { checkKnownNames, checkSeed } from '../options.ts';
+import { checkKnownNames } from '../option-errors.ts';
+import { checkSeed } from '../options.ts';
 import { describeValue } from '../value-rules.ts';
 import { integerOption, readRows } from './arguments.ts';
 import {
