@@ -18,6 +18,7 @@ const EXP: usize = memory.data<f64>(
     -345.5338695091327, -345.5338695091327, // 128: -498.5 ln 2
     -708.0, -708.0, // 144
     709.782712893384, 709.782712893384, // 160: ln of the largest double
+    -4.0, -4.0, // 176: its bits and those of 1 add up to 0
   ],
   16,
 );
@@ -104,25 +105,61 @@ export function expHalf(x: v128): v128 {
 }
 
 /**
- * The first half of {@link expHalf}, x to n and r, in memory; {@link expReduced} is the second. In two loops of their own the chains
- * of dependent operations are half as long, and twice as many results are in flight.
+ * values[i] = exp(values[i] - maxima[i]) as {@link expHalf}, or (`square`) its square; sums[i] += the square. `bytes` of each, a
+ * multiple of 16; scratch: as many.
+ *
+ * Two loops, from x to n and r and from these to exp(x): the chains of dependent operations are half as long, and twice as
+ * many results are in flight. Constants are in locals, because an engine would load them again in every turn.
  */
-// @ts-ignore: a decorator on a function is AssemblyScript only
-@inline
-export function reduceHalf(x: v128, remainderPtr: usize, shiftedPtr: usize): void {
-  const shifted = roundedMultiple(x);
-  const inRange = v128.ge<f64>(x, v128.load(EXP, 128));
-  // Below the range r = 0, and n such that 64 k << 46 takes the bits of the power, 1, to those of 0.
-  v128.store(remainderPtr, v128.and(remainder(x, shifted), inRange));
-  v128.store(shiftedPtr, v128.bitselect(shifted, i64x2.splat(0x30040), inRange));
-}
-
-// @ts-ignore: a decorator on a function is AssemblyScript only
-@inline
-export function expReduced(remainderPtr: usize, shiftedPtr: usize): v128 {
-  const first = v128.load(EXP_TABLE + ((<usize>load<u32>(shiftedPtr) & 63) << 4));
-  const second = v128.load(EXP_TABLE + ((<usize>load<u32>(shiftedPtr, 8) & 63) << 4));
-  return expOfParts(v128.load(remainderPtr), first, second, v128.load(shiftedPtr));
+export function expDifferences(
+  valuesPtr: usize,
+  maximaPtr: usize,
+  bytes: usize,
+  sumsPtr: usize,
+  scratchPtr: usize,
+  square: bool,
+): void {
+  const perLn2 = v128.load(EXP);
+  const magic = v128.load(EXP, 16);
+  const minusLn2High = v128.load(EXP, 32);
+  const minusLn2Rest = v128.load(EXP, 48);
+  const least = v128.load(EXP, 128);
+  const zeroScale = v128.load(EXP, 176);
+  for (let at: usize = 0; at < bytes; at += 16) {
+    const value = valuesPtr + at;
+    const x = v128.sub<f64>(v128.load(value), v128.load(maximaPtr + at));
+    const shifted = v128.add<f64>(v128.mul<f64>(x, perLn2), magic);
+    const n = v128.sub<f64>(shifted, magic);
+    const high = v128.add<f64>(x, v128.mul<f64>(n, minusLn2High));
+    const r = v128.add<f64>(high, v128.mul<f64>(n, minusLn2Rest));
+    const inRange = v128.ge<f64>(x, least);
+    // Below the range r = 0 and j = 0, and the scale takes the bits of the power, 1, to those of 0.
+    v128.store(value, v128.and(r, inRange));
+    v128.store(scratchPtr + at, v128.bitselect(v128.shl<i64>(shifted, 46), zeroScale, inRange));
+  }
+  const q0 = v128.load(EXP, 64);
+  const q1 = v128.load(EXP, 80);
+  const q2 = v128.load(EXP, 96);
+  const q3 = v128.load(EXP, 112);
+  for (let at: usize = 0; at < bytes; at += 16) {
+    const value = valuesPtr + at;
+    const scale = scratchPtr + at;
+    const r = v128.load(value);
+    // The bits from 46 on are n = 64 k + j; an entry of the table has 16 bytes.
+    const first = v128.load((<usize>(load<u64>(scale) >> 42) & 0x3f0) + EXP_TABLE);
+    const second = v128.load((<usize>(load<u64>(scale, 8) >> 42) & 0x3f0) + EXP_TABLE);
+    const power = v128.add<i64>(v128.shuffle<f64>(first, second, 0, 2), v128.load(scale));
+    const rest = v128.shuffle<f64>(first, second, 1, 3);
+    const rr = v128.mul<f64>(r, r);
+    const low = v128.add<f64>(v128.mul<f64>(r, q1), q0);
+    const top = v128.add<f64>(v128.mul<f64>(r, q3), q2);
+    const q = v128.add<f64>(low, v128.mul<f64>(rr, top));
+    const p = v128.add<f64>(v128.add<f64>(r, rest), v128.mul<f64>(rr, q));
+    const e = v128.add<f64>(power, v128.mul<f64>(power, p));
+    const ee = v128.mul<f64>(e, e);
+    v128.store(value, square ? ee : e);
+    v128.store(sumsPtr + at, v128.add<f64>(v128.load(sumsPtr + at), ee));
+  }
 }
 
 /** exp(x) for every x: 0 below -708 (subnormal results are flushed), +Infinity above ln(max), NaN for NaN. */

@@ -1,6 +1,6 @@
 // Half log-densities of a tile to square roots of responsibilities and the tile's log-likelihood.
 // Must not know how densities were computed or what is done with responsibilities.
-import { expReduced, log, logPositive, reduceHalf } from './math';
+import { expDifferences, log, logPositive } from './math';
 
 /** What `normalise` leaves in place of the half log-densities. */
 export const SUMS_ONLY: i32 = 0;
@@ -31,7 +31,7 @@ export function normalise(
   const end = halfPtr + <usize>k * tileBytes;
   memory.fill(rowSumPtr, 0, rowBytes);
   for (let h = halfPtr; h < end; h += tileBytes) {
-    exponentials(h, rowBytes, maximumPtr, rowSumPtr, scalePtr, keep == RESPONSIBILITIES);
+    expDifferences(h, maximumPtr, rowBytes, rowSumPtr, scalePtr, keep == RESPONSIBILITIES);
   }
   if (keep == SUMS_ONLY) return;
   const one = f64x2.splat(1);
@@ -46,30 +46,6 @@ export function normalise(
       v128.store(h + at, v128.mul<f64>(v128.load(h + at), v128.load(scalePtr + at)));
       v128.store(h + at, v128.mul<f64>(v128.load(h + at, 16), v128.load(scalePtr + at, 16)), 16);
     }
-  }
-}
-
-/** half[row] = exp(half - maximum), or (`square`) its square; rowSum[row] += the square; scratch [tile]. */
-function exponentials(
-  halfPtr: usize,
-  rowBytes: usize,
-  maximumPtr: usize,
-  rowSumPtr: usize,
-  scratchPtr: usize,
-  square: bool,
-): void {
-  for (let at: usize = 0; at < rowBytes; at += 16) {
-    reduceHalf(
-      v128.sub<f64>(v128.load(halfPtr + at), v128.load(maximumPtr + at)),
-      halfPtr + at,
-      scratchPtr + at,
-    );
-  }
-  for (let at: usize = 0; at < rowBytes; at += 16) {
-    const e = expReduced(halfPtr + at, scratchPtr + at);
-    const squared = v128.mul<f64>(e, e);
-    v128.store(halfPtr + at, square ? squared : e);
-    v128.store(rowSumPtr + at, v128.add<f64>(v128.load(rowSumPtr + at), squared));
   }
 }
 
