@@ -7,6 +7,14 @@ import { BLOCK } from './kernel.ts';
 export interface BlockSum {
   readonly start: number;
   readonly size: number;
+  /** Rows in these blocks: 4,096 in each, fewer in the last of all blocks alone. */
+  readonly rows: number;
+  readonly sum: Float64Array;
+}
+
+/** A sum over rows without a number. */
+export interface LooseSum {
+  readonly rows: number;
   readonly sum: Float64Array;
 }
 
@@ -18,18 +26,19 @@ export class BlockSums {
   /** Ascending, no two of them joined by the tree. */
   readonly parts: readonly BlockSum[];
   /** Of rows without a number: these are added up in the order of the merges. */
-  readonly loose: Float64Array | undefined;
+  readonly loose: LooseSum | undefined;
   #total: Float64Array | undefined;
 
   /**
    * @param parts in any order
-   * @throws GaussmixRangeError INVALID_STATISTICS for a block that is there twice
+   * @throws GaussmixRangeError INVALID_STATISTICS for a block that is there twice, or has too few rows for one that others follow
    */
-  constructor(parts: readonly BlockSum[], loose?: Float64Array) {
+  constructor(parts: readonly BlockSum[], loose?: LooseSum) {
     const joined: BlockSum[] = [];
     for (const part of [...parts].sort((a, b) => a.start - b.start)) {
       const last = joined.at(-1);
       if (last && last.start + last.size > part.start) throw countedTwice(part.start);
+      if (last && last.rows < last.size * BLOCK) throw cutShort(last);
       joined.push(part);
       joinTop(joined);
     }
@@ -37,12 +46,13 @@ export class BlockSums {
     this.loose = loose;
   }
 
-  /** Sums of consecutive blocks, given one by one. */
-  static ofBlocks(firstBlock: number, blocks: Iterable<Float64Array>): BlockSums {
+  /** Sums of the consecutive blocks of so many rows, given one by one. */
+  static ofBlocks(firstBlock: number, rows: number, blocks: Iterable<Float64Array>): BlockSums {
     const joined: BlockSum[] = [];
-    let start = firstBlock;
+    let done = 0;
     for (const sum of blocks) {
-      joined.push({ start: start++, size: 1, sum });
+      joined.push({ start: firstBlock + done, size: 1, rows: Math.min(BLOCK, rows - done * BLOCK), sum });
+      done++;
       joinTop(joined);
     }
     return new BlockSums(joined);
@@ -50,19 +60,26 @@ export class BlockSums {
 
   /** The same sums as those of rows without a number. */
   unnumbered(): BlockSums {
-    return new BlockSums([], this.total);
+    return new BlockSums([], { rows: this.rows, sum: this.total });
   }
 
   merge(other: BlockSums): BlockSums {
     const { loose } = other;
-    const both = this.loose && loose ? added(this.loose, loose) : (this.loose ?? loose);
+    const mine = this.loose;
+    const both =
+      mine && loose ? { rows: mine.rows + loose.rows, sum: added(mine.sum, loose.sum) } : (mine ?? loose);
     return new BlockSums([...this.parts, ...other.parts], both);
+  }
+
+  /** Number of rows. */
+  get rows(): number {
+    return this.parts.reduce((count, { rows }) => count + rows, this.loose?.rows ?? 0);
   }
 
   /** Over all rows; where blocks from 0 on are all there, the bits of the tree. */
   get total(): Float64Array {
-    this.#total ??= [this.loose, ...this.parts.map(({ sum }) => sum)]
-      .filter((sum) => sum !== undefined)
+    this.#total ??= [...(this.loose ? [this.loose] : []), ...this.parts]
+      .map(({ sum }) => sum)
       .reduceRight((later, earlier) => added(earlier, later));
     return this.#total;
   }
@@ -84,7 +101,8 @@ function joinTop(parts: BlockSum[]): void {
     const [left, right] = parts.slice(-2);
     const halves = right && left.size === right.size && left.start + left.size === right.start;
     if (!halves || left.start % (2 * left.size) !== 0) return;
-    parts.splice(-2, 2, { start: left.start, size: 2 * left.size, sum: added(left.sum, right.sum) });
+    const sum = added(left.sum, right.sum);
+    parts.splice(-2, 2, { start: left.start, size: 2 * left.size, rows: left.rows + right.rows, sum });
   }
 }
 
@@ -98,5 +116,14 @@ function countedTwice(block: number): GaussmixRangeError {
     'INVALID_STATISTICS',
     `rows ${first} to ${first + BLOCK - 1} (rows count from 0) are in both statistics: the same part was given twice, or two parts ` +
       'were given the same firstRow',
+  );
+}
+
+function cutShort({ start, size, rows }: BlockSum): GaussmixRangeError {
+  const [first, end] = [start * BLOCK + rows, (start + size) * BLOCK];
+  return new GaussmixRangeError(
+    'INVALID_STATISTICS',
+    `rows ${first} to ${end - 1} (rows count from 0) are missing, though later rows are there: a part was cut short, or ends within a ` +
+      `block. Cut rows at multiples of ${BLOCK} and accumulate that part again, or leave firstRow out where rows are left out on purpose`,
   );
 }

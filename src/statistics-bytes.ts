@@ -1,6 +1,6 @@
 // The bytes of sufficient statistics: writing them, and reading them with every defect named. Layout: docs/STATISTICS.md.
 // Must not compute statistics. Arrays are little-endian where Wasm memories are read as arrays at all. Lengths in the bytes are believed only once they agree with how many bytes there are.
-import { type BlockSum, BlockSums } from './block-sums.ts';
+import { type BlockSum, BlockSums, type LooseSum } from './block-sums.ts';
 import {
   COVARIANCE_MODELS,
   type CovarianceForm,
@@ -9,7 +9,7 @@ import {
   modelCode,
 } from './covariance-models.ts';
 import { type GaussmixError, GaussmixRangeError, GaussmixTypeError } from './errors.ts';
-import { withKernel } from './kernel.ts';
+import { BLOCK, withKernel } from './kernel.ts';
 import {
   checkMeans,
   checkWeights,
@@ -37,8 +37,6 @@ export interface StatisticsContent {
   /** Of the mixture that they were taken under. */
   readonly reference: ModelParameters;
   readonly featureNames: readonly string[] | undefined;
-  /** Number of rows. */
-  readonly rows: number;
   readonly sums: BlockSums;
 }
 
@@ -49,17 +47,17 @@ export function sumsLength(form: CovarianceForm, k: number, d: number): number {
   return 3 + k + k * d + scatter;
 }
 
-export function encodeStatistics({ reference, featureNames, rows, sums }: StatisticsContent): Uint8Array {
+export function encodeStatistics({ reference, featureNames, sums }: StatisticsContent): Uint8Array {
   const { model, k, d, weights, means, covariances } = reference;
   const names = featureNames ? new TextEncoder().encode(JSON.stringify(featureNames)) : new Uint8Array();
-  const parts = sums.loose ? [{ start: UNNUMBERED, size: 0, sum: sums.loose }, ...sums.parts] : sums.parts;
+  const parts = sums.loose ? [{ start: UNNUMBERED, size: 0, ...sums.loose }, ...sums.parts] : sums.parts;
   const { total } = sums;
   const doubles = [
-    Float64Array.of(rows, total[0], total[1]),
+    Float64Array.of(sums.rows, total[0], total[1]),
     weights,
     means,
     covariances,
-    ...parts.flatMap(({ start, size, sum }) => [Float64Array.of(start, size), sum]),
+    ...parts.flatMap(({ start, size, rows, sum }) => [Float64Array.of(start, size, rows), sum]),
   ];
   const count = doubles.reduce((length, values) => length + values.length, 0);
   const bytes = new Uint8Array(INTEGERS_END + 8 * count + names.length + CHECKSUM_BYTES);
@@ -89,7 +87,7 @@ export function decodeStatistics(given: Uint8Array): StatisticsContent {
   const form = formOf(model);
   const covarianceCount = covarianceLength(form, k, d);
   const sumCount = sumsLength(form, k, d);
-  const doubles = 3 + k + k * d + covarianceCount + partCount * (2 + sumCount);
+  const doubles = 3 + k + k * d + covarianceCount + partCount * (3 + sumCount);
   const needed = INTEGERS_END + 8 * doubles + nameBytes + CHECKSUM_BYTES;
   if (needed !== bytes.length) {
     throw damaged(
@@ -106,23 +104,24 @@ export function decodeStatistics(given: Uint8Array): StatisticsContent {
     at += 8 * count;
     return values;
   };
-  const [rows] = read(3);
-  if (!(Number.isSafeInteger(rows) && rows >= 1)) throw damaged(`there are ${rows} rows`);
+  read(3);
   const [weights, means, covariances] = [read(k), read(k * d), read(covarianceCount)];
   const reference = { model, form, k, d, weights, means, covariances };
   checkReference(reference);
-  let loose: Float64Array | undefined;
+  let loose: LooseSum | undefined;
   const parts: BlockSum[] = [];
   for (let part = 0; part < partCount; part++) {
-    const [start, size] = read(2);
+    const [start, size, rows] = read(3);
     const sum = read(sumCount);
     checkSums(sum, form, k, d);
-    if (start === UNNUMBERED) loose = sum;
-    else if (isSubtree(start, size)) parts.push({ start, size, sum });
-    else throw damaged(`the tree has no sum over ${size} blocks from block ${start}`);
+    if (!(Number.isSafeInteger(rows) && rows >= 1)) throw damaged(`there are ${rows} rows in a sum`);
+    if (start === UNNUMBERED) loose = { rows, sum };
+    else if (isSubtree(start, size) && Math.ceil(rows / BLOCK) === size)
+      parts.push({ start, size, rows, sum });
+    else throw damaged(`the tree has no sum over ${size} blocks from block ${start} with ${rows} rows`);
   }
   const featureNames = nameBytes > 0 ? readNames(bytes.subarray(at, end), d) : undefined;
-  const content = { reference, featureNames, rows, sums: new BlockSums(parts, loose) };
+  const content = { reference, featureNames, sums: new BlockSums(parts, loose) };
   // Totals in the header, the order of the sums, spaces in the names.
   const again = encodeStatistics(content);
   if (again.length !== bytes.length || again.some((byte, i) => byte !== bytes[i])) {

@@ -62,7 +62,7 @@ export class SufficientStatistics {
 
   /** Number of rows. */
   get nSamples(): number {
-    return this.#content.rows;
+    return this.#content.sums.rows;
   }
 
   /**
@@ -82,7 +82,8 @@ export class SufficientStatistics {
   /**
    * Statistics of the rows of both. Where all parts had their `firstRow`, the order of merges does not matter to a single bit.
    * @param other taken under the same mixture
-   * @throws GaussmixError INVALID_STATISTICS when the mixtures differ in any bit, or rows are counted twice
+   * @throws GaussmixError INVALID_STATISTICS when the mixtures differ in any bit, rows are counted twice, or a part ends before the rows of
+   * another that follow it
    */
   merge(other: SufficientStatistics): SufficientStatistics {
     if (!(other instanceof SufficientStatistics)) {
@@ -100,11 +101,7 @@ export class SufficientStatistics {
           'accumulate on every part with the same model, that of this iteration',
       );
     }
-    return SufficientStatistics.of({
-      ...mine,
-      rows: mine.rows + theirs.rows,
-      sums: mine.sums.merge(theirs.sums),
-    });
+    return SufficientStatistics.of({ ...mine, sums: mine.sums.merge(theirs.sums) });
   }
 
   /** The statistics as bytes, the same on every machine, with the mixture they were taken under: docs/STATISTICS.md. */
@@ -191,12 +188,7 @@ export function accumulate(
       'the sum of weighted squares overflows; rescale the columns or the sample weights',
     );
   }
-  return SufficientStatistics.of({
-    reference,
-    featureNames: model.featureNames,
-    rows: source.rows,
-    sums,
-  });
+  return SufficientStatistics.of({ reference, featureNames: model.featureNames, sums });
 }
 
 /** Statistics of the rows of a source under a mixture, by blocks: the first one is number `firstBlock`. */
@@ -215,7 +207,7 @@ export function sumsOf(
     const mixture = new KernelMixture(kernel, form, k, d);
     mixture.write(reference);
     mixture.prepare();
-    return BlockSums.ofBlocks(firstBlock, blockSums(kernel, mixture, source, weights));
+    return BlockSums.ofBlocks(firstBlock, source.rows, blockSums(kernel, mixture, source, weights));
   });
 }
 
@@ -270,7 +262,8 @@ export function maximize(statistics: SufficientStatistics, options?: MaximizeOpt
       `maximize takes SufficientStatistics, not ${describeValue(statistics)}: merge several, read bytes with fromBytes`,
     );
   }
-  const { reference, featureNames, rows, sums } = SufficientStatistics.contentOf(statistics);
+  const { reference, featureNames, sums } = SufficientStatistics.contentOf(statistics);
+  const { rows } = sums;
   const settings = validateMaximizeOptions(options, reference.k, rows, reference.model);
   const { covarianceType } = settings;
   if (formOf(covarianceType) !== reference.form) {

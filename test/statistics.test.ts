@@ -265,6 +265,29 @@ describe('what is refused', () => {
     });
   });
 
+  it.each([
+    ['one row', BLOCK - 1, 'rows 4095 to 4095'],
+    ['most of a block', 100, 'rows 100 to 4095'],
+    ['the end of a second block', BLOCK + 7, 'rows 4103 to 8191'],
+  ])('a part that lacks %s', (_, count, words) => {
+    const short = accumulate(rows.slice(0, count), model, { firstRow: 0 });
+    const later = accumulate(part, model, { firstRow: Math.ceil(count / BLOCK) * BLOCK });
+    const apart = accumulate(part, model, { firstRow: 8 * BLOCK });
+    for (const merge of [
+      () => short.merge(later),
+      () => later.merge(short),
+      () => apart.merge(short),
+      () => Statistics.fromBytes(short.toBytes()).merge(later),
+    ]) {
+      expect(caught(merge)).toMatchObject({
+        code: 'INVALID_STATISTICS',
+        message: expect.stringContaining(words),
+      });
+    }
+    // The last part of all may have any number of rows.
+    expect(maximize(short).weights.length).toBe(model.nComponents);
+  });
+
   it.each<[string, () => unknown, string, string]>([
     [
       'a plain object',
