@@ -315,6 +315,7 @@ export interface EstimatorState {
 /** One restart: a mixture that starts somewhere and is improved in place. */
 export class MixtureEstimator implements Estimator {
   readonly mixture: KernelMixture;
+  readonly #model: CovarianceModel;
   readonly #constraint: ModelConstraint;
   readonly #data: WholeData;
   readonly #stack: StatisticsStack;
@@ -348,6 +349,7 @@ export class MixtureEstimator implements Estimator {
     const d = data.mean.length;
     const form = formOf(model);
     this.mixture = new KernelMixture(kernel, form, k, d);
+    this.#model = model;
     this.#constraint = new ModelConstraint(this.mixture, model);
     this.#kept = kernel.allocate(this.mixture.parameterCount);
     this.#data = data;
@@ -372,7 +374,8 @@ export class MixtureEstimator implements Estimator {
   }
 
   /**
-   * Takes over start parameters, their covariances brought to the model; singular ones are raised as in an M-step.
+   * Takes over start parameters, their covariances brought to the model unless they are of it: models that iterate would move them a
+   * little further. Singular ones are raised as in an M-step.
    * @param found in the data, by an M-step: a prior has its share in them
    */
   start(parameters: Parameters, found: boolean = false): void {
@@ -385,7 +388,7 @@ export class MixtureEstimator implements Estimator {
     this.mixture.write(parameters);
     this.#constraint.read();
     this.#prior?.start(parameters.weights, found ? this.#constraint.covariances : undefined);
-    this.#prepare();
+    this.#prepare(parameters.ofModel !== this.#model);
   }
 
   /** A copy of its state, between two iterations. */
@@ -516,12 +519,15 @@ export class MixtureEstimator implements Estimator {
     this.#meanLogLikelihood = this.#keptLogLikelihood;
   }
 
-  /** Brings covariances to the model and factorises; raises the diagonal of singular ones until none is left. */
-  #prepare(): void {
+  /**
+   * Brings covariances to the model and factorises; raises the diagonal of singular ones until none is left.
+   * @param constrain false: they are of the model already
+   */
+  #prepare(constrain: boolean = true): void {
     const { mixture } = this;
     const singular: number[] = [];
     const shares = this.#prior?.shares;
-    this.#constraint.apply(shares);
+    if (constrain) this.#constraint.apply(shares);
     while (mixture.prepare(this.#floor) > 0) {
       for (let component = 0; component < mixture.k; component++) {
         if (mixture.statusOf(component) === 0) continue;

@@ -237,6 +237,7 @@ export function withPortableStart(options: FitOptions): FitOptions {
     means: { data: means, shape: [k, d] },
     covariances: matrices(initialization.covariances, 'covariances'),
     precisions: matrices(initialization.precisions, 'precisions'),
+    covarianceType: initialization.covarianceType,
   };
   return { ...options, initialization: start };
 }

@@ -258,9 +258,10 @@ export class GaussianMixture {
     withOwnStart = (options) => {
       const start = options?.initialization;
       if (!(start instanceof GaussianMixture)) return options;
-      const { weights, means, k, d } = start.#parameters;
+      const { weights, means, k, d, model: covarianceType } = start.#parameters;
       const covariances = expandCovariances(start.#parameters);
-      return { ...options, initialization: { weights, means: new Matrix(means, [k, d]), covariances } };
+      const initialization = { weights, means: new Matrix(means, [k, d]), covariances, covarianceType };
+      return { ...options, initialization };
     };
   }
 

@@ -1,7 +1,7 @@
 // Where an EM run starts: k-means, k-means++, random, rows of the data, or parameters given by the user.
 // Must not iterate EM. Data-driven starts see at most 65,536 rows, chosen by a seeded hash of the row number.
 
-import type { CovarianceForm } from './covariance-models.ts';
+import { type CovarianceForm, canonicalCovarianceType } from './covariance-models.ts';
 import { GaussmixRangeError } from './errors.ts';
 import type { WholeData } from './estimator.ts';
 import { hierarchicalLabels } from './hierarchy.ts';
@@ -593,5 +593,12 @@ export function* givenStart(
     const precisions = checkSymmetric(start.precisions, k, d, `${name}.precisions`);
     covariances = projectCovariances(form, invertAll(precisions, k, d, `${name}.precisions`), weights, d);
   } else covariances = yield* wholeCovariances(kernel, data, form, k);
-  return { form, k, d, weights, means: given.means, covariances };
+  const { covarianceType } = start;
+  const type =
+    covarianceType === undefined
+      ? undefined
+      : canonicalCovarianceType(covarianceType, `${name}.covarianceType`);
+  // An inverse is of it to rounding only.
+  const ofModel = start.covariances === undefined ? undefined : type;
+  return { form, k, d, weights, means: given.means, covariances, ofModel };
 }

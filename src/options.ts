@@ -26,6 +26,11 @@ export interface Start {
   readonly covariances?: readonly (ArrayLike<number> | Matrix | MatrixLike)[] | undefined;
   /** The inverses of the covariances, in their place. */
   readonly precisions?: readonly (ArrayLike<number> | Matrix | MatrixLike)[] | undefined;
+  /**
+   * The type that the covariances are of, as a model has it. A fit of the same type takes them as they are, so that a fit that goes on
+   * from a model takes the steps of one that never ended; others are brought to the type of the fit.
+   */
+  readonly covarianceType?: CovarianceType | undefined;
 }
 
 /**

@@ -30,6 +30,8 @@ export interface Parameters {
   readonly weights: Float64Array;
   readonly means: Float64Array;
   readonly covariances: Float64Array;
+  /** The model that the covariances are known to be of: they need not be brought to it. */
+  readonly ofModel?: CovarianceModel | undefined;
 }
 
 /** The parameters of a mixture of a covariance model, to which the covariances belong. */
@@ -80,7 +82,7 @@ export function expandCovariances(p: Parameters): Matrix[] {
 
 /**
  * Full covariances (K, D, D) to the nearest of a form: the diagonal (diag), its mean (spherical), the weighted mean
- * of all (tied). What a start of another form, or statistics of a wider one, become.
+ * of all (tied). What a start of another form, or statistics of a wider one, become. Those that are of the form keep every bit.
  */
 export function projectCovariances(
   form: CovarianceForm,
@@ -90,6 +92,7 @@ export function projectCovariances(
 ): Float64Array {
   const k = weights.length;
   if (form === 'full') return full;
+  if (form === 'tied' && full.every((value, i) => value === full[i % (d * d)])) return full.slice(0, d * d);
   const result = new Float64Array(covarianceLength(form, k, d));
   for (let component = 0; component < k; component++) {
     const offset = component * d * d;
@@ -98,12 +101,14 @@ export function projectCovariances(
       continue;
     }
     let trace = 0;
+    let isRound = true;
     for (let j = 0; j < d; j++) {
       const variance = full[offset + j * d + j];
       if (form === 'diag') result[component * d + j] = variance;
+      isRound &&= variance === full[offset];
       trace += variance;
     }
-    if (form === 'spherical') result[component] = trace / d;
+    if (form === 'spherical') result[component] = isRound ? full[offset] : trace / d;
   }
   return form === 'tied' ? normalised(result, weights) : result;
 }

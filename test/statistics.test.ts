@@ -79,6 +79,18 @@ describe('parts in any order, through bytes', () => {
     expect(numbersOf(model)).toEqual(numbersOf(fit({ ...options, maxIterations: 4 })));
   });
 
+  it.each(TYPES)('%s: fits that go on from a saved model take the same steps', (covarianceType) => {
+    const options = { covarianceType, regularization: 1e-3 };
+    let model = fit({ ...options, maxIterations: 0 });
+    for (let iteration = 0; iteration < 4; iteration++) {
+      const saved = GaussianMixture.fromJSON(JSON.parse(JSON.stringify(model)));
+      model = fit({ ...options, initialization: saved, maxIterations: 1 });
+    }
+    expect(numbersOf(model)).toEqual(numbersOf(fit({ ...options, maxIterations: 4 })));
+    const plain = fit({ ...options, initialization: model.toJSON(), maxIterations: 2 });
+    expect(numbersOf(plain)).toEqual(numbersOf(fit({ ...options, initialization: model, maxIterations: 2 })));
+  });
+
   it('sample weights: the bits of a fit', () => {
     const options = { sampleWeight, regularization: 0 };
     const model = iterate(fit({ ...options, maxIterations: 0 }), 4, { regularization: 0 }, sampleWeight);
