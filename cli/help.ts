@@ -337,7 +337,7 @@ ${FITTING_HELP}, by name
   --master URL           the cluster, as spark-submit has it: spark://HOST:PORT, yarn, local[*] (as it is configured)
   --spark-submit PATH    the program (found in the PATH, in SPARK_HOME, or of the pyspark that python3 has)
   --conf KEY=VALUE       a setting of Spark; may be given more than once
-  --partitions P         ranges that the rows are divided into (two per core, or a few more); the model is the same
+  --partitions P         ranges that the rows are divided into (one per core, or a few); the model is the same
   --checkpoint FILE      write the state of the fit to FILE, on this machine, after each iteration
   --resume               go on from that FILE, if it is there: the model is that of a fit that was never interrupted
   -o, --output FILE      save the model as JSON

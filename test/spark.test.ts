@@ -224,6 +224,8 @@ describe('without Spark', () => {
     }
     expect(by('seven partitions')?.partitions).toBe(7);
     expect(by('one partition')?.kept).toBe(1);
+    // One per core; no more than 128 MiB each; and not so many that the driver is busy with them.
+    expect(by('divided')?.counts).toEqual([2, 2, 477, 3726]);
     expect(by('a component that starts empty')?.asked).toContain('worst');
     expect(by('no Node')?.error).toMatch(/Node cannot be started/);
     for (const { name, says } of refusals)

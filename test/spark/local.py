@@ -16,7 +16,8 @@ from gaussmix_spark import GaussmixSparkError
 from gaussmix_spark.driver import HeldRows, fit_options
 from gaussmix_spark.engine import Engine
 from gaussmix_spark.hashing import hash_rows
-from gaussmix_spark.parquet import divide, open_table
+from gaussmix_spark.parquet import Table, divide, open_table
+from gaussmix_spark.partition import Piece
 from gaussmix_spark.worker import Rows
 
 folder = Path(sys.argv[1])
@@ -51,6 +52,10 @@ whole[4:60000] = bytes(59996)
 
 pairs = json.loads(sys.argv[3])
 print(json.dumps({"hashes": [int(hash_rows(seed, np.array([row], np.uint64))[0]) for seed, row in pairs]}))
+sizes = [(12_000, 3, 2), (500_000, 32, 2), (10**9, 8, 64), (10**12, 8, 4000)]
+tables = [Table(n, ("x",) * d, None, (Piece("rows", 0, n, 0, n, 0),), "") for n, d, _ in sizes]
+counts = [len(divide(table, None, cores)) for table, (_, _, cores) in zip(tables, sizes, strict=True)]
+print(json.dumps({"name": "divided", "counts": counts}))
 try:
     Engine("/nowhere/node")
 except GaussmixSparkError as error:

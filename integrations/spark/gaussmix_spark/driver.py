@@ -74,7 +74,7 @@ def fit(
     prior, seed. columns: the features, all by default, which must then be numeric. sample_weight: a column of weights >= 0.
     missing: what to do with nulls and NaN: 'error' refuses them; 'marginalize': each row counts with the values it has.
 
-    partitions: how the rows are divided, which the model does not depend on; by default two or more per core.
+    partitions: how the rows are divided, which the model does not depend on; by default one per core, or a few.
     cache_folder, cache_bytes: where executors keep packed rows (the folder Spark gives them), and most that they keep
     there (all but a tenth of the disk). checkpoint: a file of the driver to which the state of the fit is written after each
     iteration; if it exists, the fit goes on from it, unless resume is False, and ends with the bits of one that was never

@@ -21,8 +21,10 @@ LARGEST = 1e150
 """Magnitudes beyond this are refused: sums of their squares would overflow."""
 _BATCH_DOUBLES = 2**21
 _BATCH_ROWS = 2**16
-_PARTITION_ROWS = 2**22
+_PARTITION_BYTES = 2**27
 _MOST_BY_SIZE = 2000
+_TASK_BLOCKS, _DRIVER_BLOCKS = 4, 1
+"""What a task costs besides its rows on its core, and in the driver, in blocks of rows: some milliseconds, and one."""
 
 
 class Table(NamedTuple):
@@ -123,17 +125,12 @@ def _check_columns(path: str, schema: pa.Schema, wanted: list[str], by_name: boo
 
 
 def divide(table: Table, partitions: int | None, cores: int) -> list[Partition]:
-    """Cuts the rows into ranges of whole blocks.
-
-    By default of a power of two of blocks, whose statistics are one sum: the largest that gives each core two, and four
-    million rows or fewer up to 2,000 partitions, as a cluster may have more cores than it has now. Otherwise as many as asked
-    for, of about the same size, but not more than blocks.
+    """Cuts the rows into ranges of whole blocks: `partitions` of about the same size, but not more than blocks; by default
+    of what _partition_blocks says.
     """
     blocks = -(-table.rows // BLOCK)
     if partitions is None:
-        least = max(2 * cores, min(_MOST_BY_SIZE, table.rows // _PARTITION_ROWS))
-        size = 2 ** max(0, (blocks // least).bit_length() - 1)
-        bounds = list(range(0, blocks, size))
+        bounds = list(range(0, blocks, _partition_blocks(blocks, len(table.columns), cores)))
     else:
         count = min(partitions, blocks)
         bounds = [i * blocks // count for i in range(count)]
@@ -151,6 +148,20 @@ def divide(table: Table, partitions: int | None, cores: int) -> list[Partition]:
                 group, used = group + 1, 0
         result.append(Partition(number, start, rows, tuple(pieces)))
     return result
+
+
+def _partition_blocks(blocks: int, d: int, cores: int) -> int:
+    """A power of two, so that statistics of a partition are one sum: with which a pass ends first.
+
+    At most 128 MiB of rows while that makes 2,000 partitions or fewer: a cluster may have more cores than it has now.
+    """
+    most = max(1, _PARTITION_BYTES // (8 * BLOCK * d), blocks // _MOST_BY_SIZE)
+
+    def time(size: int) -> int:
+        rounds, tasks = -(-blocks // (size * cores)), -(-blocks // size)
+        return rounds * (size + _TASK_BLOCKS) + tasks * _DRIVER_BLOCKS
+
+    return min((2**i for i in range(most.bit_length())), key=time)
 
 
 def read_blocks(partition: Partition, columns: tuple[str, ...], weight: str | None, missing: bool) -> Iterator[Block]:

@@ -6,10 +6,13 @@ lack the rest.
 """
 
 import contextlib
+import gc
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .errors import GaussmixSparkError
@@ -53,11 +56,23 @@ class Reply(NamedTuple):
 def answer(rows: Rows, question: dict[str, Any], payload: bytes, partition: Partition) -> Reply:
     """Answers a question of the engine (docs/ENGINE.md), or `open`: how many rows have a positive weight."""
     try:
-        return _answer(rows, question, payload, partition)
+        reply = _answer(rows, question, payload, partition)
     except GaussmixSparkError as error:
         return Reply(partition.number, error=str(error), code=error.code)
     except ImportError as error:
         return Reply(partition.number, error=str(refused(error)), code="EXECUTOR")
+    _settle(len(sys.modules))
+    return reply
+
+
+@cache
+def _settle(modules: int) -> None:
+    """Takes what there is out of the garbage collector's sight, again whenever there are more `modules`.
+
+    PySpark's worker collects after each task, over all objects of all packages: more time than a short pass takes.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def refused(error: ImportError) -> GaussmixSparkError:
