@@ -80,6 +80,8 @@ interface Case {
   readonly data: string;
   readonly options: Readonly<Record<string, unknown>>;
   readonly args: readonly string[];
+  /** What befalls the processes that hold partitions: see local.py. */
+  readonly happens?: Readonly<Record<string, unknown>>;
 }
 
 /** Models, and how the command line is asked for them. */
@@ -147,6 +149,69 @@ const models: readonly Case[] = [
   },
 ];
 
+const WIDE = { n_components: 32, max_iterations: 12, tolerance: 0, start: 'k-means++', partitions: 2 };
+const wide = ['-k', '32', '--max-iterations', '12', '--tolerance', '0', '--init', 'k-means++'];
+
+/** Fits whose passes are over active pairs, of partitions that processes keep. */
+const kept: readonly Case[] = [
+  ...['full', 'tied', 'diag', 'spherical'].map((covariance) => ({
+    name: `kept, ${covariance}`,
+    data: 'wide',
+    options: {
+      ...WIDE,
+      columns: Array.from({ length: 32 }, (_, i) => `x${i}`),
+      covariance_type: covariance,
+      n_init: 2,
+    },
+    args: [
+      ...wide,
+      '--covariance',
+      covariance,
+      '--n-init',
+      '2',
+      '--columns',
+      Array.from({ length: 32 }, (_, i) => `x${i}`).join(','),
+    ],
+  })),
+  ...[
+    { name: 'kept, weights' },
+    { name: 'kept, memory for one of two', memory_bytes: 4_000_000 },
+    { name: 'kept, no memory', memory_bytes: 0 },
+    { name: 'kept, memory for one of two fits', memory_bytes: 8_000_000, happens: { times: 2 } },
+    { name: 'kept, three processes', happens: { processes: 3 } },
+    { name: 'kept, passes that fail', happens: { fails: 5 } },
+    { name: 'kept, few addresses', happens: { limit: true } },
+  ].map(({ name, happens, ...more }) => ({
+    name,
+    data: 'wide',
+    // A start from which components move, so that bounds age.
+    options: {
+      ...WIDE,
+      start: 'random-from-data',
+      seed: 2,
+      max_iterations: 40,
+      sample_weight: 'w',
+      ...more,
+    },
+    args: [
+      ...[
+        '-k',
+        '32',
+        '--max-iterations',
+        '40',
+        '--tolerance',
+        '0',
+        '--init',
+        'random-from-data',
+        '--seed',
+        '2',
+      ],
+      ...['--weights', 'w'],
+    ],
+    ...(happens && { happens }),
+  })),
+];
+
 /** What is refused, and a part of what is said. */
 const refusals: readonly (Omit<Case, 'args'> & {
   readonly says: string;
@@ -207,7 +272,7 @@ let answered: readonly Printed[] | undefined;
 
 /** What local.py prints; the files of all tests are made by it. */
 function local(): readonly Printed[] {
-  const cases = [...models, ...refusals].map(({ name, data, options }) => ({ name, data, options }));
+  const cases: readonly Omit<Case, 'args'>[] = [...models, ...refusals, ...kept];
   answered ??= printed([script('local.py'), folder, JSON.stringify(cases), JSON.stringify(pairs)]);
   return answered;
 }
@@ -223,13 +288,41 @@ describe('without Spark', () => {
       expect([name, by(name)?.model ?? by(name)?.error]).toEqual([name, await commandLine(data, args)]);
     }
     expect(by('seven partitions')?.partitions).toBe(7);
-    expect(by('one partition')?.kept).toBe(1);
+    expect(by('one partition')?.files).toBe(1);
     // One per core; no more than 128 MiB each; and not so many that the driver is busy with them.
     expect(by('divided')?.counts).toEqual([2, 2, 477, 3726]);
     expect(by('a component that starts empty')?.asked).toContain('worst');
     expect(by('no Node')?.error).toMatch(/Node cannot be started/);
     for (const { name, says } of refusals)
       expect([name, by(name)?.error]).toEqual([name, expect.stringContaining(says)]);
+  });
+
+  it('has these bytes whatever processes keep, and loses it as memory asks', async (context: TestContext) => {
+    const absent = lacking('wasmtime', 'pyarrow', 'numpy');
+    if (absent) leftOut(context, absent);
+    const by = (name: string) => local().find((one) => one.name === name);
+    for (const { name, data, args } of kept) {
+      const found = by(name);
+      expect([name, found?.model ?? found?.error]).toEqual([name, await commandLine(data, args)]);
+      expect([name, found?.within]).toEqual([name, true]);
+    }
+    const count = (name: string, what: string) => Number(by(name)?.[what]);
+    for (const { name } of kept.slice(0, 4)) {
+      // Two partitions, two runs, between which passes are over all pairs.
+      expect(by(name)).toMatchObject({ name, read: 4, kept: 2, frugal: false });
+      expect([name, count(name, 'bounded')]).toEqual([name, count(name, 'passes') - 8]);
+    }
+    expect(by('kept, weights')).toMatchObject({ read: 2, kept: 2 });
+    // Bounds have aged, and were made anew.
+    expect(count('kept, weights', 'sorted')).toBeGreaterThan(2);
+    expect(by('kept, memory for one of two')).toMatchObject({ read: 1, kept: 1 });
+    expect(by('kept, no memory')).toMatchObject({ passes: 0, kept: 0 });
+    expect(by('kept, memory for one of two fits')).toMatchObject({ read: 4, kept: 2 });
+    // Each has met both partitions by and by.
+    expect(by('kept, three processes')).toMatchObject({ read: 6, kept: 6 });
+    expect(count('kept, passes that fail', 'failed')).toBeGreaterThan(10);
+    expect(count('kept, passes that fail', 'read')).toBe(2 + count('kept, passes that fail', 'failed'));
+    expect(by('kept, few addresses')).toMatchObject({ read: 2, kept: 2, frugal: true });
   });
 });
 

@@ -55,6 +55,11 @@ def apart(folder: Path) -> None:
     write(folder, "apart", table(clusters(3, 20_000, 8, 16, 20.0)), [], 20_000)
 
 
+def wide(folder: Path) -> None:
+    """12,000 x 32 in 32 clusters apart: passes over active pairs with all covariance types; weights, some of them 0."""
+    write(folder, "wide", table(clusters(6, 12_000, 32, 32, 4.0), w=np.arange(12_000) % 4 * 0.5), [5000], 3000)
+
+
 def gaps(folder: Path) -> None:
     """12,000 x 3, a tenth of the values missing, as null in two columns and NaN in the third; weights, some of them 0."""
     values = clusters(4, 12_000, 3, 3, 3.0)

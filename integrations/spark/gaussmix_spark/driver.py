@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -58,6 +59,7 @@ def fit(
     partitions: int | None = None,
     cache_folder: str | None = None,
     cache_bytes: int | None = None,
+    memory_bytes: int | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     resume: bool = True,
     on_iteration: Callable[[dict[str, Any]], object] | None = None,
@@ -74,12 +76,14 @@ def fit(
     prior, seed. columns: the features, all by default, which must then be numeric. sample_weight: a column of weights >= 0.
     missing: what to do with nulls and NaN: 'error' refuses them; 'marginalize': each row counts with the values it has.
 
-    partitions: how the rows are divided, which the model does not depend on; by default one per core, or a few.
-    cache_folder, cache_bytes: where executors keep packed rows (the folder Spark gives them), and most that they keep
-    there (all but a tenth of the disk). checkpoint: a file of the driver to which the state of the fit is written after each
-    iteration; if it exists, the fit goes on from it, unless resume is False, and ends with the bits of one that was never
-    interrupted. on_iteration: called with each iteration's `run`, `iteration`, `logLikelihood`,
-    `change` and `elapsedMs`; False stops.
+    partitions: how the rows are divided, which the model does not depend on; by default one per core, or a few. cache_folder,
+    cache_bytes: where executors keep packed rows (the folder Spark gives them), and most that they keep there (all but a tenth
+    of the disk). memory_bytes: most that each of their Python processes keeps of the rows in its own memory, which it does
+    while components are so far apart that it pays to remember from pass to pass (256 MiB, or a quarter of its share of
+    spark.executor.pyspark.memory; 0: nothing). checkpoint: a file of the driver to which the state of the fit is written after
+    each iteration; if it exists, the fit goes on from it, unless resume is False, and ends with the bits of one that was never
+    interrupted. on_iteration: called with each iteration's `run`, `iteration`, `logLikelihood`, `change` and `elapsedMs`; False
+    stops.
 
     Raises GaussmixSparkError.
     """
@@ -98,10 +102,14 @@ def fit(
     )
     if partitions is not None and partitions < 1:
         raise GaussmixSparkError(f"partitions is {partitions}, but must be at least 1")
+    for name, given in (("cache_bytes", cache_bytes), ("memory_bytes", memory_bytes)):
+        if given is not None and given < 0:
+            raise GaussmixSparkError(f"{name} is {given}, but must be at least 0", "INVALID_OPTION")
     paths = _paths(data, folder)
     table = open_table(paths, columns, sample_weight)
     context = _context(spark)
-    rows = Rows(table.fingerprint, table.columns, table.weight, missing == "marginalize", cache_folder, cache_bytes)
+    may_miss, identity = missing == "marginalize", uuid4().hex
+    rows = Rows(table.fingerprint, table.columns, table.weight, may_miss, cache_folder, cache_bytes, memory_bytes, fit=identity)
     ship(spark)
     pieces = divide(table, partitions, max(1, context.defaultParallelism))
     # Kept, so that each partition has a place to which its tasks go first: where its rows are.

@@ -9,7 +9,7 @@ import pkgutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache, partial
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import wasmtime
@@ -63,8 +63,30 @@ def sha256() -> str:
 
 
 @cache
+def _module(frugal: bool) -> tuple[wasmtime.Engine, wasmtime.Module]:
+    """The kernel compiled, once for all instances: it takes a tenth of a second.
+
+    wasmtime reserves 4 GiB of addresses for a memory, so that no access needs a check; frugal: none, for processes whose
+    addresses are limited (spark.executor.pyspark.memory). The kernel is then up to twice as slow.
+    """
+    config = wasmtime.Config()
+    if frugal:
+        config.memory_reservation = 0
+        config.memory_reservation_for_growth = 2**20
+        config.memory_guard_size = 2**16
+    engine = wasmtime.Engine(config)
+    return engine, wasmtime.Module(engine, binary())
+
+
+def _instance(frugal: bool) -> tuple[wasmtime.Store, Any]:
+    engine, module = _module(frugal)
+    store = wasmtime.Store(engine)
+    return store, wasmtime.Instance(store, module, []).exports(store)
+
+
+@cache
 def shared() -> "Kernel":
-    """The one instance of this process: compiling takes a tenth of a second."""
+    """The instance of this process for what is not kept (kept.py)."""
     return Kernel()
 
 
@@ -72,9 +94,14 @@ class Kernel:
     """An instance, and a stack of allocations in its memory. Views die with the next allocation."""
 
     def __init__(self) -> None:
-        engine = wasmtime.Engine()
-        self._store = wasmtime.Store(engine)
-        self._exports = wasmtime.Instance(self._store, wasmtime.Module(engine, binary()), []).exports(self._store)
+        """Raises MemoryError where the process has no room for another."""
+        try:
+            self._store, self._exports = _instance(frugal=False)
+        except wasmtime.WasmtimeError:
+            try:
+                self._store, self._exports = _instance(frugal=True)
+            except wasmtime.WasmtimeError as error:
+                raise MemoryError(f"the kernel cannot be started: {error}") from None
         self._memory = self._exports["memory"]
         self._functions: dict[str, Callable[..., int]] = {}
         self._bind = _binding(self._store, self._exports["gmm_heap_base"])
@@ -87,12 +114,16 @@ class Kernel:
         return function(*arguments)
 
     def allocate(self, count: int) -> int:
-        """Address of `count` doubles, 16-byte aligned, not zeroed."""
+        """Address of `count` doubles, 16-byte aligned, not zeroed. Raises MemoryError where the process has no more."""
         address = self._top
-        self._top = -(-(address + 8 * count) // 16) * 16
-        missing = self._top - self._memory.data_len(self._store)
+        top = -(-(address + 8 * count) // 16) * 16
+        missing = top - self._memory.data_len(self._store)
         if missing > 0:
-            self._memory.grow(self._store, -(-missing // 65536))
+            try:
+                self._memory.grow(self._store, -(-missing // 65536))
+            except wasmtime.WasmtimeError as error:
+                raise MemoryError(f"the kernel's memory cannot be {top} bytes: {error}") from None
+        self._top = top
         return address
 
     def place(self, values: np.ndarray) -> int:
@@ -224,8 +255,18 @@ def load(kernel: Kernel, address: int, block: Block, weighted: bool) -> tuple[in
     return address, address + 8 * (len(block.doubles) - block.rows) if weighted else 0
 
 
+class Numbered(Protocol):
+    """A block, wherever its rows are."""
+
+    @property
+    def number(self) -> int: ...
+
+
+_B = TypeVar("_B", bound=Numbered)
+
+
 def sum_blocks(
-    kernel: Kernel, count: int, blocks: Iterable[Block], add: Callable[[Block, int], None]
+    kernel: Kernel, count: int, blocks: Iterable[_B], add: Callable[[_B, int], None]
 ) -> tuple[list[int], np.ndarray]:
     """Sums of `count` doubles over the largest aligned subtrees of consecutive blocks, as src/worker.ts makes them.
 

@@ -12,7 +12,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .errors import GaussmixSparkError
@@ -21,8 +21,11 @@ from .partition import BLOCK, Partition
 if TYPE_CHECKING:
     import numpy as np
 
+    from .kept import KeptPartitions, Sums
     from .kernel import Block, Pass
 
+_MEMORY = 2**28
+"""Bytes of rows that a Python process keeps if nothing else is said."""
 _HASHED = 2**20
 """Rows hashed at a time."""
 
@@ -39,6 +42,10 @@ class Rows(NamedTuple):
     """Where packed rows are kept; None: in the folder that Spark gives the executor."""
     cache_bytes: int | None
     """Most that they may take in that folder; None: all but a tenth of the disk."""
+    memory_bytes: int | None
+    """Most that a Python process keeps of them in its memory; None: 256 MiB, or a quarter of what it may have."""
+    fit: str
+    """Tells this fit from others, of the same rows too."""
 
 
 class Reply(NamedTuple):
@@ -99,9 +106,7 @@ def _answer(rows: Rows, question: dict[str, Any], payload: bytes, partition: Par
                 pass
         data = np.array([count], np.float64)
     elif kind == "accumulate":
-        mixture, given = _mixture(question, doubles, d), blocks(rows, partition)
-        only, active = question["likelihoodOnly"], question["active"]
-        found, data = k.accumulate(k.shared(), mixture, given, weighted, only, active)
+        found, data = _accumulate(rows, question, _mixture(question, doubles, d), partition)
         sizes = tuple(found)
     elif kind == "observed":
         found, data = k.observed(k.shared(), d, blocks(rows, partition), weighted)
@@ -131,6 +136,39 @@ def _mixture(question: dict[str, Any], doubles: "np.ndarray", d: int) -> "Pass":
     if "cache" not in question:
         return Pass(form, k, d, means, factors)
     return Pass(form, k, d, means, factors, weights, covariances, question["cache"])
+
+
+def _accumulate(rows: Rows, question: dict[str, Any], mixture: "Pass", partition: Partition) -> "Sums":
+    """Passes over active pairs remember where not to look, if there is memory for the rows too; the sums are the same."""
+    from . import kernel
+
+    only, active, weighted = question["likelihoodOnly"], question["active"], rows.weight is not None
+    if active:
+        read, most = partial(blocks, rows, partition), memory_limit(rows)
+        kept = in_memory().accumulate(rows.fit, partition.number, partition.rows, read, weighted, mixture, only, most)
+        if kept is not None:
+            return kept
+    else:
+        # Another run has begun, or components have come close: what was remembered is of no use.
+        in_memory().forget(rows.fit, partition.number)
+    return kernel.accumulate(kernel.shared(), mixture, blocks(rows, partition), weighted, only, active)
+
+
+@cache
+def in_memory() -> "KeptPartitions":
+    """What this process keeps."""
+    from .kept import KeptPartitions
+
+    return KeptPartitions()
+
+
+def memory_limit(rows: Rows) -> int:
+    """Bytes that this process may keep of rows."""
+    if rows.memory_bytes is not None:
+        return rows.memory_bytes
+    # What Spark has been told that a Python process may have: spark.executor.pyspark.memory by the cores.
+    told = int(os.environ.get("PYSPARK_EXECUTOR_MEMORY_MB") or -1)
+    return min(_MEMORY, told * 2**20 // 4) if told > 0 else _MEMORY
 
 
 def _choose(rows: Rows, partition: Partition, seed: int, threshold: int) -> "np.ndarray":
