@@ -1,6 +1,6 @@
 // Passes that compute only active pairs of row and component: what a block remembers from pass to pass, and when that
 // is made anew. Must not import anything, because worker.ts uses it too (see there); must not decide when such passes are
-// made: estimator.ts does, for all workers alike.
+// made: estimator.ts does, for all workers alike. gaussmix-spark has the same rules in Python (kept.py).
 
 /** What a block's pass does besides its sums, see gmm_accumulate_active in docs/ABI.md. */
 const SORT = 0;

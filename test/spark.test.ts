@@ -351,7 +351,8 @@ describe('on Spark', () => {
     const absent = withoutSpark();
     if (absent) leftOut(context, absent);
     local();
-    const cases = models.filter(({ name }) => /^(one|two|seven) partition|with weights$/.test(name));
+    const chosen = /^(one|two|seven) partition|with weights$|^kept, weights$/;
+    const cases = [...models, ...kept].filter(({ name }) => chosen.test(name));
     const iterations = 8;
     const found = printed([script('on_cluster.py'), folder, JSON.stringify({ cases, kills, iterations })]);
     const by = (name: string) => found.filter((one) => one.name === name);
