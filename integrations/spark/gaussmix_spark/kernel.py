@@ -18,6 +18,8 @@ from .partition import BLOCK
 
 PANEL = 8
 """Rows of a panel: element `feature` of row `row` is double `row // 8 * 8 * D + feature * 8 + row % 8`."""
+_LINE = 64
+"""Bytes of a cache line."""
 
 
 class Block(NamedTuple):
@@ -105,7 +107,7 @@ class Kernel:
         self._memory = self._exports["memory"]
         self._functions: dict[str, Callable[..., int]] = {}
         self._bind = _binding(self._store, self._exports["gmm_heap_base"])
-        self._top = -(-self.call("gmm_heap_base") // 16) * 16
+        self._top = -(-self.call("gmm_heap_base") // _LINE) * _LINE
 
     def call(self, name: str, *arguments: int) -> int:
         function = self._functions.get(name)
@@ -114,9 +116,9 @@ class Kernel:
         return function(*arguments)
 
     def allocate(self, count: int) -> int:
-        """Address of `count` doubles, 16-byte aligned, not zeroed. Raises MemoryError where the process has no more."""
+        """Address of `count` doubles, on cache lines of their own, not zeroed. Raises MemoryError where there is no room."""
         address = self._top
-        top = -(-(address + 8 * count) // 16) * 16
+        top = -(-(address + 8 * count) // _LINE) * _LINE
         missing = top - self._memory.data_len(self._store)
         if missing > 0:
             try:
