@@ -136,7 +136,9 @@ def fit_options(n_components: int, **given: Any) -> dict[str, Any]:
             raise GaussmixSparkError(f"unknown option {name}: there are {', '.join(sorted(known))}", "UNKNOWN_OPTION")
     start = given.get("start")
     if isinstance(start, GaussianMixtureModel):
-        given["start"] = {name: getattr(start, name).tolist() for name in ("weights", "means", "covariances")}
+        values = {name: getattr(start, name).tolist() for name in ("weights", "means", "covariances")}
+        # So that covariances of the fit's own type are taken as they are, as those of a model in the library.
+        given["start"] = {**values, "covarianceType": start.covariance_type}
     given["n_components"] = n_components
     for name, value in given.items():
         try:
