@@ -21,9 +21,11 @@ import {
   type CriteriaOptions,
   type DataOptions,
   type FitOptions,
+  type ImputeOptions,
   validateCriteriaOptions,
   validateDataOptions,
   validateFitOptions,
+  validateImputeOptions,
 } from './options.ts';
 import {
   checkMeans,
@@ -508,13 +510,14 @@ export class GaussianMixture {
    * rows are not those of the mixture, which a fit with `missing: 'marginalize'` estimates without bias.
    * @param data N x D; a row must have at least one value
    * @returns N x D without missing values. O(N K D^2), and O(K D^3) per pattern of missing values
-   * @throws GaussmixError for data that is no N x D matrix of finite or missing numbers
+   * @throws GaussmixError for data that is no N x D matrix of finite or missing numbers; UNKNOWN_OPTION, INVALID_OPTION
    * @example
    * import { GaussianMixture } from 'gaussmix';
    * const model = GaussianMixture.fromParameters({ weights: [1], means: [[0, 0]], covariances: [[1, 0.5, 0.5, 1]] });
    * console.log(model.impute([[2, NaN], [1, 3]]).toArray()); // [ [ 2, 1 ], [ 1, 3 ] ]
    */
-  impute(data: MatrixLike): Matrix {
+  impute(data: MatrixLike, options?: ImputeOptions): Matrix {
+    validateImputeOptions(options);
     const source = this.#source(data, { missing: 'marginalize' });
     const d = this.nFeatures;
     const result = new Matrix(new Float64Array(source.rows * d), [source.rows, d]);

@@ -36,6 +36,7 @@ export type {
   Criterion,
   DataOptions,
   FitOptions,
+  ImputeOptions,
   InitializationMethod,
   IterationCallback,
   MaximizeOptions,

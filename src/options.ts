@@ -104,6 +104,12 @@ export interface DataOptions {
   readonly missing?: 'error' | 'marginalize' | undefined;
 }
 
+/** The last argument of {@link GaussianMixture.impute}. */
+export interface ImputeOptions {
+  /** 'marginalize', which is how it goes without it too. */
+  readonly missing?: 'marginalize' | undefined;
+}
+
 /** All options of a fit but the number of components. `undefined` stands for the default. */
 export interface CommonFitOptions extends DataOptions {
   /** Shape of the covariances, default 'full'; see {@link CovarianceType}. VVV = full, EEE = tied, VVI = diag, VII = spherical. */
@@ -447,13 +453,29 @@ export function validateMaximizeOptions(
 
 /**
  * Checks the last argument of the methods that take data.
+ * @param alsoAllowed further option names, which the caller checks
  * @throws GaussmixError UNKNOWN_OPTION, INVALID_OPTION
  */
-export function validateDataOptions(options: DataOptions | undefined): void {
+export function validateDataOptions(
+  options: DataOptions | undefined,
+  alsoAllowed: readonly string[] = [],
+): void {
   if (options === undefined) return;
-  const given = optionsObject(options, 'the last argument', " such as { missing: 'error' }");
-  checkKnownNames(given, ['missing'], 'data');
+  const given = optionsObject(options, 'the last argument', " such as { missing: 'marginalize' }");
+  checkKnownNames(given, ['missing', ...alsoAllowed], 'data');
   checkMissing(given.missing);
+}
+
+/**
+ * Checks the last argument of {@link GaussianMixture.impute}.
+ * @throws GaussmixError UNKNOWN_OPTION, INVALID_OPTION
+ */
+export function validateImputeOptions(options: ImputeOptions | undefined): void {
+  const missing: unknown = options?.missing;
+  if (missing !== undefined && missing !== 'marginalize') {
+    throw invalid('missing', missing, 'string', "'marginalize': missing values are what impute fills in");
+  }
+  validateDataOptions(options);
 }
 
 /**

@@ -2,7 +2,12 @@
 // Must not fit anything.
 import { type Criteria, criteriaOf, Summing } from './criteria.ts';
 import { GaussmixRangeError, GaussmixTypeError } from './errors.ts';
-import { type AbortSignalLike, GaussianMixture, parametersOf } from './gaussian-mixture.ts';
+import {
+  type AbortSignalLike,
+  checkAsyncOptions,
+  GaussianMixture,
+  parametersOf,
+} from './gaussian-mixture.ts';
 import { compiledModule, Kernel } from './kernel.ts';
 import { checkUsedRows, type DataOptions, validateDataOptions } from './options.ts';
 import { KernelMixture } from './parameters.ts';
@@ -24,7 +29,7 @@ export interface StreamScore extends Criteria {
  *
  * @param source called once; see {@link StreamSource}
  * @param options `signal`: aborting it rejects with its reason; `missing: 'marginalize'`: rows count with the values they have
- * @throws (rejects with) GaussmixError for rows that the model cannot score, counted over all chunks
+ * @throws (rejects with) GaussmixError for rows that the model cannot score, counted over all chunks; UNKNOWN_OPTION, INVALID_OPTION
  * @example
  * import { fitStream, scoreStream } from 'gaussmix';
  * const source = () => [[1, 1.1, 0.9], [5, 5.2, 4.9]];
@@ -43,8 +48,9 @@ export async function scoreStream(
       `the model is ${describeValue(model)}, not a GaussianMixture`,
     );
   }
-  const { signal, missing } = options;
-  validateDataOptions(missing === undefined ? undefined : { missing });
+  validateDataOptions(options, ['signal']);
+  const { signal } = checkAsyncOptions(options);
+  const { missing } = options;
   signal?.throwIfAborted();
   const parameters = parametersOf(model);
   const { form, k, d } = parameters;

@@ -518,6 +518,27 @@ describe('what is refused', () => {
     ).toMatch(/column 1 has no value/);
   });
 
+  it('options of impute but the one way there is', () => {
+    const model = GaussianMixture.fit(rows, { nComponents: 2, ...MISSING });
+    const expected = model.impute(rows).toArray();
+    for (const options of [undefined, {}, { missing: undefined }, MISSING]) {
+      expect(model.impute(rows, options).toArray()).toEqual(expected);
+    }
+    const others: [unknown, string, RegExp][] = [
+      [{ foo: 1 }, 'UNKNOWN_OPTION', /"foo".*Allowed: missing/],
+      [{ mising: 'marginalize' }, 'UNKNOWN_OPTION', /did you mean missing/],
+      ['marginalize', 'INVALID_OPTION', /must be an object such as { missing: 'marginalize' }/],
+      [null, 'INVALID_OPTION', /must be an object/],
+      [{ missing: 'error' }, 'INVALID_OPTION', /missing is 'error', but must be 'marginalize': .* fills in/],
+      [{ missing: true }, 'INVALID_OPTION', /missing is the boolean true, but must be 'marginalize'/],
+    ];
+    for (const [options, code, words] of others) {
+      const call = () => model.impute(rows, options as never);
+      expect(call).toThrow(expect.objectContaining({ code }));
+      expect(message(call)).toMatch(words);
+    }
+  });
+
   it('an infinite value, and an unknown way', () => {
     const infinite = [...rows.slice(1), [1, Number.POSITIVE_INFINITY, NONE, 2]];
     expect(message(() => GaussianMixture.fit(infinite, { nComponents: 2, ...MISSING }))).toMatch(/Infinity/);

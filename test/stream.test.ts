@@ -1,6 +1,6 @@
 // Fits to streams of rows: the bits of the fit in memory, however the rows are cut, and errors that name the place.
 import { createHash } from 'node:crypto';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { CovarianceType } from '../src/covariance-models.ts';
 import { GaussianMixture } from '../src/gaussian-mixture.ts';
 import type { FitOptions, Progress } from '../src/options.ts';
@@ -416,5 +416,22 @@ describe('scoreStream', () => {
     await expect(scoreStream(model, source)).rejects.toThrow(/0 for every row/);
     const aborted = AbortSignal.abort(new Error('enough'));
     await expect(scoreStream(model, source, { signal: aborted })).rejects.toThrow('enough');
+  });
+
+  it('refuses options that it does not have, before the source is called', async () => {
+    const source = vi.fn(() => [rows]);
+    const others: [unknown, string, RegExp][] = [
+      [{ foo: 1 }, 'UNKNOWN_OPTION', /"foo".*Allowed: missing, signal/],
+      [{ sampleWeight: [1] }, 'UNKNOWN_OPTION', /"sampleWeight"/],
+      [{ missing: 'drop' }, 'INVALID_OPTION', /missing is 'drop'/],
+      [{ signal: 3 }, 'INVALID_OPTION', /signal is 3; it must be an AbortSignal/],
+      ['marginalize', 'INVALID_OPTION', /must be an object/],
+      [null, 'INVALID_OPTION', /must be an object/],
+    ];
+    for (const [options, code, message] of others) {
+      const scored = scoreStream(model, source, options as never);
+      await expect(scored).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
+    }
+    expect(source).not.toHaveBeenCalled();
   });
 });
