@@ -433,6 +433,27 @@ describe('predictions', () => {
     });
   });
 
+  it('leaves -0, in every form of data', () => {
+    const signed = [
+      [-0, NONE, 1, -0],
+      [-0, -0, -0, -0],
+      [NONE, -0, NONE, NONE],
+    ];
+    const flat = Float64Array.from(signed.flat());
+    const shape = [3, 4] as const;
+    const forms = {
+      arrays: signed,
+      flat: { data: flat, shape },
+      single: { data: Float32Array.from(flat), shape },
+    };
+    for (const data of Object.values(forms)) {
+      const completed = model.impute(data).data;
+      flat.forEach((value, i) => {
+        if (!Number.isNaN(value)) expect(completed[i]).toBe(value);
+      });
+    }
+  });
+
   it('imputes the mean of the conditional mixture, and leaves what is there', () => {
     const completed = model.impute(rows).toArray();
     rows.forEach((row, i) => {
