@@ -6,6 +6,7 @@
  * @module gaussmix/online
  */
 import {
+  type DataOptions,
   type FitOptions,
   GaussianMixture,
   Matrix,
@@ -21,7 +22,7 @@ import type { RowSource } from './row-source.ts';
 
 /** Options of {@link OnlineGaussianMixture}. Those that a fit has too mean the same. */
 export interface OnlineOptions
-  extends Pick<FitOptions, 'covarianceType' | 'initialization' | 'regularization' | 'seed' | 'missing'> {
+  extends Pick<FitOptions, 'covarianceType' | 'initialization' | 'regularization' | 'seed'> {
   /** Number of components K, an integer >= 1. Required. */
   readonly nComponents: number;
   /** Rows in each step, an integer >= 1, default 256. Larger batches: less noise and less work per row, later answers. */
@@ -61,14 +62,7 @@ export interface OnlineJSON {
 
 const FORMAT = 'gaussmix-online';
 const VERSION = 1;
-const FIT_OPTIONS = [
-  'nComponents',
-  'covarianceType',
-  'initialization',
-  'regularization',
-  'seed',
-  'missing',
-] as const;
+const FIT_OPTIONS = ['nComponents', 'covarianceType', 'initialization', 'regularization', 'seed'] as const;
 const OWN_OPTIONS = ['batchSize', 'startRows', 'stepExponent', 'stepOffset', 'stepSize'] as const;
 /** EM iterations on the rows of the start. */
 const START_ITERATIONS = 10;
@@ -140,9 +134,11 @@ export class OnlineGaussianMixture {
     if (typeof options !== 'object' || options === null) {
       throw new GaussmixTypeError('INVALID_OPTION', 'options must be an object: nComponents is required');
     }
-    checkKnownNames(options, [...FIT_OPTIONS, ...OWN_OPTIONS], 'OnlineGaussianMixture');
+    // No option here, but one of most methods: what it asks for is refused by what it means, not by its name.
+    const { missing, ...named } = options as OnlineOptions & DataOptions;
+    checkKnownNames(named, [...FIT_OPTIONS, ...OWN_OPTIONS], 'OnlineGaussianMixture');
     const forFit = Object.fromEntries(FIT_OPTIONS.map((name) => [name, options[name]]));
-    const settings = internals.validateFitOptions(forFit, Number.MAX_SAFE_INTEGER);
+    const settings = internals.validateFitOptions({ ...forFit, missing }, Number.MAX_SAFE_INTEGER);
     if (settings.missing === 'marginalize') {
       throw new GaussmixRangeError(
         'INVALID_OPTION',

@@ -289,6 +289,16 @@ describe('what is refused', () => {
     expect(error.message).toContain(words);
   });
 
+  it('missing values, by the types too; it is no option that the list of options names', () => {
+    // @ts-expect-error not an option: complete rows only
+    const options: OnlineOptions = { nComponents: 2, missing: 'marginalize' };
+    const { code, message } = caught(() => new OnlineGaussianMixture(options));
+    expect([code, message]).toEqual(['INVALID_OPTION', expect.stringContaining('complete rows only')]);
+    const unknown = caught(() => new OnlineGaussianMixture({ nComponents: 2, foo: 1 } as OnlineOptions));
+    expect(unknown.message).toMatch(/"foo"\. Allowed: nComponents, .*stepSize$/);
+    expect(unknown.message).not.toContain('missing');
+  });
+
   it('a saved one that was changed', () => {
     const saved = (): Record<string, never> =>
       JSON.parse(
