@@ -8,7 +8,14 @@ import { StartRows, startRowCount } from './initialization.ts';
 import { BLOCK, compiledModule, Kernel, withKernel } from './kernel.ts';
 import { stepFrom } from './maximize.ts';
 import { checkSampleWeight, validateFitOptions } from './options.ts';
-import { KernelMixture } from './parameters.ts';
+import {
+  checkMeans,
+  checkPositiveDefinite,
+  checkSymmetric,
+  checkWeights,
+  invertAll,
+  KernelMixture,
+} from './parameters.ts';
 import { ResidentRows, runOn } from './passes.ts';
 import { hashRow, Random } from './random.ts';
 import { recentre } from './recentre.ts';
@@ -27,14 +34,19 @@ export const internals: {
   readonly SMALLEST_VARIANCE: typeof SMALLEST_VARIANCE;
   readonly StartRows: typeof StartRows;
   readonly WholeData: typeof WholeData;
+  readonly checkMeans: typeof checkMeans;
+  readonly checkPositiveDefinite: typeof checkPositiveDefinite;
   readonly checkSampleWeight: typeof checkSampleWeight;
   readonly checkSums: typeof checkSums;
+  readonly checkSymmetric: typeof checkSymmetric;
+  readonly checkWeights: typeof checkWeights;
   readonly compiledModule: typeof compiledModule;
   readonly modelOf: typeof modelOf;
   readonly parametersOf: typeof parametersOf;
   readonly recentre: typeof recentre;
   readonly fitHeld: typeof fitHeld;
   readonly hashRow: typeof hashRow;
+  readonly invertAll: typeof invertAll;
   readonly runOn: typeof runOn;
   readonly startRowCount: typeof startRowCount;
   readonly stepFrom: typeof stepFrom;
@@ -53,14 +65,19 @@ export const internals: {
   SMALLEST_VARIANCE,
   StartRows,
   WholeData,
+  checkMeans,
+  checkPositiveDefinite,
   checkSampleWeight,
   checkSums,
+  checkSymmetric,
+  checkWeights,
   compiledModule,
   modelOf,
   parametersOf,
   recentre,
   fitHeld,
   hashRow,
+  invertAll,
   runOn,
   startRowCount,
   stepFrom,

@@ -108,6 +108,8 @@ interface State {
  */
 export class OnlineGaussianMixture {
   readonly #settings: Settings;
+  /** Features of a given start. */
+  readonly #startFeatures: number | undefined;
   readonly #own: {
     readonly batchSize: number;
     readonly startRows: number | undefined;
@@ -129,7 +131,7 @@ export class OnlineGaussianMixture {
   };
   #model: GaussianMixture | undefined;
 
-  /** @throws GaussmixError UNKNOWN_OPTION, INVALID_OPTION */
+  /** @throws GaussmixError UNKNOWN_OPTION, INVALID_OPTION; INVALID_PARAMETERS, NOT_POSITIVE_DEFINITE for a given start */
   constructor(options: OnlineOptions) {
     if (typeof options !== 'object' || options === null) {
       throw new GaussmixTypeError('INVALID_OPTION', 'options must be an object: nComponents is required');
@@ -147,7 +149,10 @@ export class OnlineGaussianMixture {
       );
     }
     // A copy: it is used later, and must be then what it is now.
-    this.#settings = { ...settings, initialization: plainStart(settings.initialization) };
+    const initialization = plainStart(settings.initialization);
+    this.#startFeatures =
+      typeof initialization === 'string' ? undefined : checkStart(initialization, settings.nComponents);
+    this.#settings = { ...settings, initialization };
     const { batchSize = 256, startRows, stepExponent = 0.6, stepOffset = 2, stepSize } = options;
     const { nComponents } = this.#settings;
     check('batchSize', batchSize, isCountFrom(1, batchSize), 'an integer >= 1');
@@ -211,8 +216,8 @@ export class OnlineGaussianMixture {
    * Takes rows in: those of full batches change the mixture, the rest waits. After an error everything is as before the call.
    * @param data rows x D, see {@link MatrixLike}; D as in the first call
    * @returns this
-   * @throws GaussmixError for data that is no matrix of finite numbers with D columns, for options; DEGENERATE_DATA where the rows of the
-   * start have no spread
+   * @throws GaussmixError for data that is no matrix of finite numbers with D columns, for options; INVALID_PARAMETERS where a given start has
+   * other columns; DEGENERATE_DATA where the rows of the start have no spread
    */
   partialFit(data: MatrixLike, options: PartialFitOptions = {}): this {
     const source = internals.toRowSource(data, { columns: this.#state.featureNames });
@@ -223,6 +228,13 @@ export class OnlineGaussianMixture {
       throw new GaussmixRangeError(
         'INVALID_SHAPE',
         `data has ${source.columns} columns, but the rows before had ${d}`,
+      );
+    }
+    if (this.#startFeatures !== undefined && this.#startFeatures !== d) {
+      const { nComponents: k } = this.#settings;
+      throw new GaussmixRangeError(
+        'INVALID_PARAMETERS',
+        `initialization.means is ${k} x ${this.#startFeatures}; with nComponents ${k} and ${d} columns of data it must be ${k} x ${d}`,
       );
     }
     let state: State = {
@@ -292,8 +304,8 @@ export class OnlineGaussianMixture {
   }
 
   /**
-   * All that is known, for `JSON.stringify`: going on from it gives the same bits, rows that wait included. A start given as
-   * `initialization` is part of it until it has been used.
+   * All that is known, for `JSON.stringify`: going on from it gives the same bits, rows that wait included. The options are those given, a
+   * start as `initialization` too.
    */
   toJSON(): OnlineJSON {
     const {
@@ -309,7 +321,6 @@ export class OnlineGaussianMixture {
       warnings,
     } = this.#state;
     const { nComponents, covarianceType, initialization, regularization, seed } = this.#settings;
-    const method = mixture === undefined || typeof initialization === 'string';
     const { stepExponent, stepOffset, stepSize, ...sizes } = this.#own;
     const step = stepSize === undefined ? { stepExponent, stepOffset } : { stepSize };
     return {
@@ -318,7 +329,7 @@ export class OnlineGaussianMixture {
       options: {
         nComponents,
         covarianceType,
-        ...(method && { initialization }),
+        initialization,
         regularization,
         seed,
         ...sizes,
@@ -370,6 +381,9 @@ export class OnlineGaussianMixture {
     if (d === 0) {
       if (nSamples > 0 || json.model !== undefined) throw invalid('nFeatures is 0');
       return;
+    }
+    if (this.#startFeatures !== undefined && this.#startFeatures !== d) {
+      throw invalid(`nFeatures is ${d}, but the start has ${this.#startFeatures}`);
     }
     const isNames = featureNames === undefined || (isTexts(featureNames) && featureNames.length === d);
     if (!isNames || !isTexts(warnings)) throw invalid('featureNames and warnings must be texts');
@@ -481,6 +495,36 @@ function plainStart(start: Settings['initialization']): Settings['initialization
   } catch (error) {
     throw new GaussmixRangeError('INVALID_PARAMETERS', `initialization: ${(error as Error).message}`);
   }
+}
+
+/**
+ * Checks all of a start that a fit would refuse, but its number of features, long before there are rows to fit. Gives that number.
+ * @throws GaussmixError INVALID_PARAMETERS, NOT_POSITIVE_DEFINITE
+ */
+function checkStart({ means, weights, covariances, precisions }: Start, k: number): number {
+  const name = 'initialization';
+  const { k: given, d } = internals.checkMeans(means, `${name}.means`);
+  if (given !== k) {
+    throw new GaussmixRangeError(
+      'INVALID_PARAMETERS',
+      `${name}.means is ${given} x ${d}; with nComponents ${k} it must be ${k} x ${d}`,
+    );
+  }
+  if (weights !== undefined) internals.checkWeights(weights, k, `${name}.weights`);
+  if (covariances !== undefined && precisions !== undefined) {
+    throw new GaussmixRangeError(
+      'INVALID_PARAMETERS',
+      `${name} has both covariances and precisions: give one of them`,
+    );
+  }
+  if (covariances !== undefined) {
+    const label = `${name}.covariances`;
+    internals.checkPositiveDefinite(internals.checkSymmetric(covariances, k, d, label), k, d, label);
+  } else if (precisions !== undefined) {
+    const label = `${name}.precisions`;
+    internals.invertAll(internals.checkSymmetric(precisions, k, d, label), k, d, label);
+  }
+  return d;
 }
 
 function isFlat(matrix: unknown): matrix is ArrayLike<number> {

@@ -191,6 +191,9 @@ describe('the same bits', () => {
     saved.partialFit(rows.slice(10, 1000));
     const straight = new OnlineGaussianMixture(given).partialFit(rows.slice(0, 1000));
     expect(numbersOf(saved.model)).toEqual(numbersOf(straight.model));
+    // What is saved is what was given, also once the start has been used: not the method that stands for none.
+    expect(JSON.stringify(through(straight))).toBe(JSON.stringify(straight));
+    expect(straight.toJSON().options.initialization).toMatchObject({ means: truth.means.toArray() });
   });
 
   it('a start is what it was when it was given', () => {
@@ -287,6 +290,62 @@ describe('what is refused', () => {
     const error = caught(() => new OnlineGaussianMixture(options as OnlineOptions));
     expect(error.code).toBe(code);
     expect(error.message).toContain(words);
+  });
+
+  const two = [
+    [0, 0],
+    [4, 1],
+  ];
+  const unit = [1, 0, 0, 1];
+  it.each<[string, object, string, string]>([
+    [
+      'means',
+      { means: [[1], [2], [3]] },
+      'INVALID_PARAMETERS',
+      '.means is 3 x 1; with nComponents 2 it must be 2 x 1',
+    ],
+    ['weights', { means: two, weights: [0.5, 0.6] }, 'INVALID_PARAMETERS', '.weights sum to 1.1'],
+    ['size', { means: two, covariances: [unit, [1]] }, 'INVALID_PARAMETERS', '.covariances[1] is 1 x 1'],
+    [
+      'definite',
+      { means: two, covariances: [unit, [1, 2, 2, 1]] },
+      'NOT_POSITIVE_DEFINITE',
+      '.covariances[1]',
+    ],
+    [
+      'precisions',
+      { means: two, precisions: [[1, 2, 2, 1], unit] },
+      'NOT_POSITIVE_DEFINITE',
+      '.precisions[0]',
+    ],
+    [
+      'both',
+      { means: two, covariances: [unit, unit], precisions: [unit, unit] },
+      'INVALID_PARAMETERS',
+      ' has both',
+    ],
+  ])('a start before any row: %s', (_, initialization, code, words) => {
+    const given = { nComponents: 2, initialization } as OnlineOptions;
+    const error = caught(() => new OnlineGaussianMixture(given));
+    expect([error.code, error.message]).toEqual([code, expect.stringContaining(`initialization${words}`)]);
+    // As the fit would, which takes the start once its rows are there.
+    expect(caught(() => GaussianMixture.fit(rows.slice(0, 100), given)).code).toBe(code);
+  });
+
+  it('a start of other columns with the first row, and in what was saved', () => {
+    const online = new OnlineGaussianMixture({ nComponents: 2, initialization: { means: two } });
+    const words = 'initialization.means is 2 x 2; with nComponents 2 and 3 columns of data it must be 2 x 3';
+    expect(caught(() => online.partialFit([[1, 2, 3]]))).toMatchObject({
+      code: 'INVALID_PARAMETERS',
+      message: words,
+    });
+    expect(online.nSamples).toBe(0);
+    const json = online.partialFit([[1, 2]]).toJSON();
+    const other = { ...json, options: { ...json.options, initialization: { means: [[1], [2]] } } };
+    expect(caught(() => OnlineGaussianMixture.fromJSON(other))).toMatchObject({
+      code: 'INVALID_MODEL',
+      message: expect.stringContaining('nFeatures is 2, but the start has 1'),
+    });
   });
 
   it('missing values, by the types too; it is no option that the list of options names', () => {
