@@ -139,6 +139,13 @@ export class OnlineGaussianMixture {
     // No option here, but one of most methods: what it asks for is refused by what it means, not by its name.
     const { missing, ...named } = options as OnlineOptions & DataOptions;
     checkKnownNames(named, [...FIT_OPTIONS, ...OWN_OPTIONS], 'OnlineGaussianMixture');
+    // Its other names in a fit are none here, so that the message of a fit would be wrong.
+    if (options.nComponents === undefined) {
+      throw new GaussmixTypeError(
+        'INVALID_OPTION',
+        'nComponents is required: the number of components, an integer >= 1',
+      );
+    }
     const forFit = Object.fromEntries(FIT_OPTIONS.map((name) => [name, options[name]]));
     const settings = internals.validateFitOptions({ ...forFit, missing }, Number.MAX_SAFE_INTEGER);
     if (settings.missing === 'marginalize') {

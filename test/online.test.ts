@@ -292,6 +292,16 @@ describe('what is refused', () => {
     expect(error.message).toContain(words);
   });
 
+  it('aliases of nComponents, which no message offers', () => {
+    const missing = caught(() => new OnlineGaussianMixture({} as OnlineOptions));
+    expect(missing.message).toBe('nComponents is required: the number of components, an integer >= 1');
+    const alias = caught(() => new OnlineGaussianMixture({ k: 2 } as never));
+    expect(alias).toMatchObject({
+      code: 'UNKNOWN_OPTION',
+      message: expect.stringContaining('mean nComponents?'),
+    });
+  });
+
   const two = [
     [0, 0],
     [4, 1],
