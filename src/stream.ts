@@ -1,6 +1,7 @@
 // Fits to rows that pass by, chunk after chunk, once for every question of the fit: memory does not grow with the rows.
 // Must not compute but block by block, as passes.ts does, nor know where blocks come from.
 import { ActivePasses } from './active.ts';
+import { GaussmixTypeError } from './errors.ts';
 import { FIRST_ROWS } from './estimator.ts';
 import { fitAnswered, nextTurn } from './fit.ts';
 import {
@@ -79,6 +80,12 @@ const STREAM_OPTIONS: readonly string[] = ['signal', 'timeLimitMs', ...CHECKPOIN
 export async function fitStream(source: StreamSource, options: StreamOptions): Promise<GaussianMixture> {
   const startedAt = performance.now();
   const given = withOwnStart(options);
+  if ((given as Partial<FitOptions> | undefined)?.sampleWeight !== undefined) {
+    throw new GaussmixTypeError(
+      'INVALID_OPTION',
+      'sampleWeight is no option of fitStream: weights come with the rows. Yield chunks { data, sampleWeight }, one weight per row',
+    );
+  }
   const early = validateFitOptions(given, Number.MAX_SAFE_INTEGER, STREAM_OPTIONS);
   const { signal, timeLimitMs } = checkAsyncOptions(options);
   const saving = await savingOf(options, early);
