@@ -265,7 +265,8 @@ export class WholeData {
       throw new GaussmixRangeError(
         'DEGENERATE_DATA',
         total.every((v) => v < SMALLEST_VARIANCE)
-          ? 'all rows are equal: there is no spread to fit. Pass a positive `regularization` to fit them nevertheless'
+          ? `${this.missing ? 'the observed values of each column' : 'all rows'} are equal: there is no spread to fit. Pass a ` +
+              'positive `regularization` to fit them nevertheless'
           : `${label(constant)} has the same value in every row, so it has no variance: leave the column out, or pass a ` +
               'positive `regularization`',
       );

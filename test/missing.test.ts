@@ -527,6 +527,19 @@ describe('what is refused', () => {
     expect(message(() => model.impute([nothing]))).toMatch(/data: row 0 has no value at all .* of it/);
   });
 
+  it('columns of one value each, which are no equal rows', () => {
+    const single = [
+      [1, NONE],
+      [NONE, 2],
+    ];
+    const fit = (regularization: number) =>
+      GaussianMixture.fit(single, { nComponents: 2, regularization, ...MISSING });
+    expect(message(() => fit(0))).toMatch(
+      /^the observed values of each column are equal: there is no spread to fit. Pass a positive `regularization`/,
+    );
+    expect(fit(1).fitted!.nSamples).toBe(2);
+  });
+
   it('a column without any value, by its name or number; weights count', () => {
     const empty = iris.map((row) => [row[0], NONE, row[2]]);
     expect(message(() => GaussianMixture.fit(empty, { nComponents: 2, ...MISSING }))).toMatch(
