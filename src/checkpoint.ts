@@ -100,7 +100,8 @@ class Reader {
       throw this.#refused('is damaged: its checksum does not match its content');
     const mine = options as Record<string, unknown>;
     const its = found.options as Record<string, unknown>;
-    for (const name of Object.keys({ ...its, ...mine })) {
+    // The prior first: with one, regularization becomes 0, which nobody has given.
+    for (const name of Object.keys({ prior: undefined, ...its, ...mine })) {
       const [a, b] = [its[name], mine[name]].map((value) => JSON.stringify(value, sorted) ?? 'not set');
       if (a === b) continue;
       const given = a.length + b.length < 200 ? `: ${name} is ${a} there and ${b} here` : ` (${name})`;

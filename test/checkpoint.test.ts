@@ -171,11 +171,7 @@ describe('a checkpoint is refused', () => {
     ['maxIterations', { ...options, maxIterations: 5 }, /maxIterations is 4 there and 5 here/],
     ['seed', { ...options, seed: 1 }, /seed is 0 there and 1 here/],
     ['nInit', { ...options, nInit: 2 }, /nInit is 1 there and 2 here/],
-    [
-      'prior',
-      { ...options, prior: 'default' },
-      /prior is not set there and .* here|regularization is "auto" there/,
-    ],
+    ['prior', { ...options, prior: 'default' }, /prior is not set there and {"shrinkage":0.01} here/],
     [
       'a start',
       {
@@ -193,6 +189,13 @@ describe('a checkpoint is refused', () => {
   it.each(others)('of a fit with another %s', async (_, other, message) => {
     const resume = await made;
     await expect(fits.memory(rows, { ...options, ...other }, { resume })).rejects.toThrow(message);
+  });
+
+  it('of a fit with a prior, where none is given now', async () => {
+    const [, [resume]] = await checkpointsOf(fits.memory, rows, { ...options, prior: 'default' });
+    await expect(fits.memory(rows, options, { resume })).rejects.toThrow(
+      /prior is {"shrinkage":0.01} there and not set here/,
+    );
   });
 
   it('of a fit from other parameters', async () => {
