@@ -16,6 +16,9 @@ const library: UserConfig = {
   copy: ['build/gaussmix.wasm', 'build/worker.js'],
 };
 
+// For users the CommonJS module has what is declared; the entry points on top ask for the rest by name.
+const INTERNALS_HIDDEN = "Object.defineProperty(exports, 'internals', { enumerable: false });";
+
 /**
  * What is not bundled but imported from the file beside: the library by its public names, and what of it may not have a
  * copy. By way of the input options: `plugins` are left out of the build of CommonJS declarations, which would then have
@@ -105,4 +108,13 @@ const dropIns: UserConfig[] = [
   dropIn('gaussian-mixture-model', 'cjs', 'gaussian-mixture-model', false),
 ];
 
-export default defineConfig([library, ...onTop, commandLine, engine, ...dropIns]) as UserConfig[];
+const main: UserConfig = {
+  ...library,
+  outputOptions: (options, format) => ({
+    ...options,
+    ...library.outputOptions,
+    footer: ({ name }) => (format === 'cjs' && name === 'index' ? INTERNALS_HIDDEN : ''),
+  }),
+};
+
+export default defineConfig([main, ...onTop, commandLine, engine, ...dropIns]) as UserConfig[];

@@ -23,7 +23,11 @@ export {
   GaussianMixture,
   type MixtureParameters,
 } from './gaussian-mixture.ts';
-/** @internal */
+/**
+ * Not for users: what the entry points on top of the library need of it, see internals.ts. In no declaration, and in CommonJS not
+ * enumerable (tsdown.config.ts).
+ * @internal
+ */
 export { internals } from './internals.ts';
 export { initialize, type KernelSource } from './kernel.ts';
 export { type ArrowTableLike, Matrix, type MatrixLike } from './matrix.ts';

@@ -93,6 +93,14 @@ describe('the packed tarball', () => {
     expect(run('node', ['user.cjs'])).toBe(esm);
   });
 
+  it('lists in CommonJS what is declared, and nothing else', () => {
+    const declared = readFileSync(join(folder, 'node_modules/gaussmix/dist/index.d.cts'), 'utf8');
+    const [, names] = declared.match(/^export \{(.*)\};$/m) as RegExpMatchArray;
+    const values = names.split(',').filter((name) => !/\btype\b/.test(name));
+    const listed = JSON.parse(run('node', ['-p', "JSON.stringify(Object.keys(require('gaussmix')))"]));
+    expect(listed.sort()).toEqual(values.map((name) => name.trim()).sort());
+  });
+
   it('has gaussmix/exchange, on the same library, as both kinds of module', () => {
     const check = `
 const model = fromScikitLearn({ weights_: [1], means_: [[1, 2]], covariances_: [[[1, 0], [0, 1]]] });
