@@ -14,6 +14,7 @@ import {
   type ModelJSON,
   type Start,
 } from 'gaussmix';
+import { canonicalCovarianceType } from './covariance-models.ts';
 import { GaussmixRangeError, GaussmixTypeError } from './errors.ts';
 import { internals } from './internals.ts';
 import { checkKnownNames } from './option-errors.ts';
@@ -487,7 +488,7 @@ function power(base: number, exponent: number): number {
 function plainStart(start: Settings['initialization']): Settings['initialization'] {
   if (typeof start === 'string') return start;
   const own: Start = start instanceof GaussianMixture ? start.toJSON() : start;
-  const { weights, means, covariances, precisions } = own;
+  const { weights, means, covariances, precisions, covarianceType } = own;
   const matrices = (given: typeof covariances) =>
     given?.map((matrix) =>
       isFlat(matrix) ? Array.from(matrix) : Matrix.from(matrix as MatrixLike).toArray(),
@@ -498,6 +499,7 @@ function plainStart(start: Settings['initialization']): Settings['initialization
       means: Matrix.from(means).toArray(),
       covariances: matrices(covariances),
       precisions: matrices(precisions),
+      covarianceType,
     };
   } catch (error) {
     throw new GaussmixRangeError('INVALID_PARAMETERS', `initialization: ${(error as Error).message}`);
@@ -508,8 +510,10 @@ function plainStart(start: Settings['initialization']): Settings['initialization
  * Checks all of a start that a fit would refuse, but its number of features, long before there are rows to fit. Gives that number.
  * @throws GaussmixError INVALID_PARAMETERS, NOT_POSITIVE_DEFINITE
  */
-function checkStart({ means, weights, covariances, precisions }: Start, k: number): number {
+function checkStart(start: Start, k: number): number {
+  const { means, weights, covariances, precisions, covarianceType } = start;
   const name = 'initialization';
+  if (covarianceType !== undefined) canonicalCovarianceType(covarianceType, `${name}.covarianceType`);
   const { k: given, d } = internals.checkMeans(means, `${name}.means`);
   if (given !== k) {
     throw new GaussmixRangeError(

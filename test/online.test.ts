@@ -196,6 +196,25 @@ describe('the same bits', () => {
     expect(straight.toJSON().options.initialization).toMatchObject({ means: truth.means.toArray() });
   });
 
+  it('of a start of the same type, whose covariances are taken as they are, also when saved before', () => {
+    const some = rows.slice(0, 1000);
+    const covarianceType = 'VEV';
+    const model = GaussianMixture.fit(some, { nComponents: 3, covarianceType });
+    const given = { nComponents: 3, covarianceType, startRows: 1000, initialization: model } as const;
+    const direct = new OnlineGaussianMixture(given);
+    const { weights, means, covariances } = model;
+    const initialization = { weights, means, covariances, covarianceType } as const;
+    const plain = new OnlineGaussianMixture({ ...given, initialization });
+    const saved = through(new OnlineGaussianMixture(given));
+    const [wanted, ...others] = [direct, plain, saved].map((online) =>
+      numbersOf(online.partialFit(some).model),
+    );
+    for (const other of others) expect(other).toEqual(wanted);
+    // Brought to the type once more they would move, by what its iteration leaves.
+    const without = new OnlineGaussianMixture({ ...given, initialization: { weights, means, covariances } });
+    expect(numbersOf(without.partialFit(some).model)).not.toEqual(wanted);
+  });
+
   it('a start is what it was when it was given', () => {
     const start = () => ({
       means: truth.means.toArray(),
@@ -334,6 +353,7 @@ describe('what is refused', () => {
       'INVALID_PARAMETERS',
       ' has both',
     ],
+    ['type', { means: two, covarianceType: 'round' }, 'INVALID_OPTION', '.covarianceType is'],
   ])('a start before any row: %s', (_, initialization, code, words) => {
     const given = { nComponents: 2, initialization } as OnlineOptions;
     const error = caught(() => new OnlineGaussianMixture(given));
