@@ -171,6 +171,12 @@ describe('files of other writers', () => {
     expect(Array.from(found)).toEqual([1, 1, Number.NaN, 2, 3, 3]);
   });
 
+  it('row groups without rows, as pyarrow writes them', async () => {
+    const { data: found } = await readTable(fixture('empty-group.parquet'), {});
+    expect(Array.from(found)).toEqual([1.5, 2.5, 3.5, 4.5]);
+    await refused(fixture('no-rows.parquet'), {}, 'no-rows.parquet has no rows');
+  });
+
   it.each([
     ['growing', ['a', 'a', 'a', 'c']],
     ['replaced', ['a', 'a', 'b', 'b']],
