@@ -7,8 +7,8 @@ import { Failure, quote } from './failure.ts';
 import { chunkRows, type RowChunk, type RowStream } from './rows.ts';
 import { GroupNumbers } from './table.ts';
 
-/** Features and weights must be numbers; groups may be text, too. */
-export type ColumnKind = 'number' | 'text' | 'other';
+/** Features and weights must be numbers; groups may be text, too. A column of nothing has no values, by its type. */
+export type ColumnKind = 'number' | 'text' | 'nothing' | 'other';
 
 /** A column of the file, as its schema says. */
 export interface FileColumn {
@@ -54,25 +54,31 @@ export function columnRows(file: ColumnFile, selection: Selection): RowStream {
   if (file.columns.length === 0) throw new Failure(`${file.name} has no columns`);
   const header = file.columns.map(({ name }) => name);
   const columns = resolveColumns(selection, file.name, header.length, header);
-  checkKinds(file, columns, header);
+  checkKinds(file, columns, header, selection.allowMissing ?? false);
   return new ColumnRows(file, columns, header, selection);
 }
 
-function checkKinds(file: ColumnFile, { features, weight, group }: Columns, header: readonly string[]): void {
+function checkKinds(
+  file: ColumnFile,
+  { features, weight, group }: Columns,
+  header: readonly string[],
+  allowMissing: boolean,
+): void {
   const refuse = (column: number, remedy: string): Failure =>
     new Failure(
       `${file.name}: ${columnLabel(column, header)} holds values of type ${file.columns[column].type}${remedy}`,
     );
   const isNumber = (column: number): boolean => file.columns[column].kind === 'number';
-  const wrong = features.find((column) => !isNumber(column));
+  const isNothing = (column: number): boolean => file.columns[column].kind === 'nothing';
+  const wrong = features.find((column) => !isNumber(column) && !(allowMissing && isNothing(column)));
   if (wrong !== undefined) {
     const numeric = features.filter(isNumber);
     const advice =
       numeric.length > 0 ? `; to use the columns of numbers: ${columnsArgument(numeric, header)}` : '';
-    throw refuse(wrong, `, not numbers${advice}`);
+    throw refuse(wrong, isNothing(wrong) ? `: all are missing${advice}` : `, not numbers${advice}`);
   }
   if (weight !== undefined && !isNumber(weight)) throw refuse(weight, '; weights must be numbers');
-  if (group !== undefined && file.columns[group].kind === 'other') {
+  if (group !== undefined && (isNothing(group) || file.columns[group].kind === 'other')) {
     throw refuse(group, '; groups are told apart by text or numbers');
   }
 }
@@ -127,7 +133,10 @@ class ColumnRows implements RowStream {
     let most = 0;
     let data = new Float64Array(0);
     let weights: Float64Array | undefined;
-    const used = [...features, weight, group].filter((column) => column !== undefined);
+    const isNothing = features.map((column) => this.#file.columns[column].kind === 'nothing');
+    const used = [...features.filter((_, i) => !isNothing[i]), weight, group].filter(
+      (column) => column !== undefined,
+    );
     let read = 0;
     for await (const batch of this.#file.batches(used)) {
       const wanted = Math.min(batch.rows, chunkRows(features.length));
@@ -139,7 +148,9 @@ class ColumnRows implements RowStream {
       for (let left = batch.rows; left > 0; ) {
         const rows = Math.min(most, left);
         for (let i = 0; i < features.length; i++) {
-          await batch.numbers(features[i], rows, data, i, features.length);
+          if (isNothing[i]) {
+            for (let row = 0; row < rows; row++) data[row * features.length + i] = Number.NaN;
+          } else await batch.numbers(features[i], rows, data, i, features.length);
         }
         const chunk = data.subarray(0, rows * features.length);
         this.#check(chunk, features, read);

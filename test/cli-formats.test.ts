@@ -134,6 +134,21 @@ describe('types', () => {
     await refused(fixture(name), {}, 'row 2: column 1 ("x"): 9007199254740992 is too large an integer');
   });
 
+  it.each(named(/^nulls/))('%s: a column of the type null has no value in any row', async (name) => {
+    const path = fixture(name);
+    const table = await readTable(path, { allowMissing: true });
+    const none = Number.NaN;
+    expect(Array.from(table.data)).toEqual([1.5, none, 2.5, none, 3.5, none, 4.5, none]);
+    expect(table.notes).toEqual([`column 2 ("nothing") of ${path} has no value in any row`]);
+    await refused(
+      path,
+      {},
+      /column 2 \("nothing"\) holds values of type null: all are missing; .*: --columns x$/i,
+    );
+    await refused(path, { columns: 'x', groupBy: 'nothing' }, 'groups are told apart by text or numbers');
+    await refused(path, { columns: 'x', weights: 'nothing', allowMissing: true }, 'weights must be numbers');
+  });
+
   it('a model finds its columns by name, or else by position with a note', async () => {
     const path = fixture('faithful.arrow');
     const model = { featureNames: ['waiting', 'eruptions'], nFeatures: 2 };
