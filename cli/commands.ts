@@ -85,7 +85,7 @@ async function openCheckpoint(command: FitCommand, progress: ProgressLine): Prom
   const { checkpoint: path, name } = command;
   if (path === undefined) return undefined;
   await checkOutput({ name, output: path }, { DATA: command.data }, '--checkpoint');
-  checkReplaceable(path);
+  checkReplaceable(path, command.resume);
   if (!command.resume) return undefined;
   const found = readCheckpoint(path);
   const { run = 0, iteration = 0 } = found?.progress ?? {};

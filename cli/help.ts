@@ -103,7 +103,8 @@ ${HEADER_HELP}
                          number takes 8 bytes, twice) are read anew in each pass: .npy from DATA itself, other
                          formats from a temporary file of 8 bytes per number; the model is the same to the bit
   --temporary FOLDER     where that temporary file goes (the system's folder for such files)
-  --checkpoint FILE      write the state of the fit to FILE after each iteration
+  --checkpoint FILE      write the state of the fit to FILE after each iteration; a checkpoint that is there is refused
+                         without --resume
   --resume               go on from that FILE, if it is there: the model is that of a fit that was never interrupted
   -o, --output FILE      save the model as JSON; not to DATA itself, but to the start of --init if wanted
   --json                 print the model with its criteria as one JSON object, not a summary
@@ -338,7 +339,8 @@ ${FITTING_HELP}, by name
   --spark-submit PATH    the program (found in the PATH, in SPARK_HOME, or of the pyspark that python3 has)
   --conf KEY=VALUE       a setting of Spark; may be given more than once
   --partitions P         ranges that the rows are divided into (one per core, or a few); the model is the same
-  --checkpoint FILE      write the state of the fit to FILE, on this machine, after each iteration
+  --checkpoint FILE      write the state of the fit to FILE, on this machine, after each iteration; a checkpoint that
+                         is there is refused without --resume
   --resume               go on from that FILE, if it is there: the model is that of a fit that was never interrupted
   -o, --output FILE      save the model as JSON
   --json                 print the model as one JSON object, not a summary
