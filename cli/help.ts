@@ -315,8 +315,8 @@ changes, that model has converged. Names of columns are kept.
                          row), "total", "count", "nSamples" } of the model before, and "warnings"
 ${MESSAGES_HELP}
 
-One of the files may be - for standard input. Files that are cut off, changed on the way, or of different models are
-refused.
+One of the files may be - for standard input. Files that are cut off, changed on the way, of different models, or there
+twice are refused.
 
 Example:
   gaussmix maximize part*.stats -o model.json
