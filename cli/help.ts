@@ -310,7 +310,8 @@ changes, that model has converged. Names of columns are kept.
                          --regularization: no covariance becomes singular
   --covariance TYPE      that of the model before (default), or another with covariances of the same form
                          (see gaussmix help fit): VEE, say, after full
-  -o, --output FILE      save the model as JSON; not to one of the statistics, but to the model before if wanted
+  -o, --output FILE      save the model as JSON (required without --json); not to one of the statistics, but to the
+                         model before if wanted
   --json                 print the model as one JSON object, and beside it "statistics": { "logLikelihood" (mean per
                          row), "total", "count", "nSamples" } of the model before, and "warnings"
 ${MESSAGES_HELP}

@@ -157,8 +157,9 @@ describe('maximize', () => {
     );
     const stats = join(folder, 'far.stats');
     await output(['accumulate', far, faithfulFile, '-o', stats]);
-    expect(await output(['maximize', stats])).toContain('\nWarning: component 1 has lost all its rows: ');
-    expect(await output(['maximize', stats, '--prior'])).toContain('stays where the prior is largest');
+    const maximize = ['maximize', stats, '-o', join(folder, 'near.json')];
+    expect(await output(maximize)).toContain('\nWarning: component 1 has lost all its rows: ');
+    expect(await output([...maximize, '--prior'])).toContain('stays where the prior is largest');
   });
 
   it('parts without weight may have the same content', async () => {
@@ -192,6 +193,7 @@ describe('maximize', () => {
     ],
     ['a statistics file as output', [part, '-o', part], 2, 'is the same file as'],
     ['-o -', [part, '-o', '-'], 2, '--json'],
+    ['nowhere for the model', [part], 2, '-o is missing: give the file to save the model in'],
     ['a prior and a regularisation', [part, '--prior', '--regularization', '1'], 2, '--prior keeps'],
   ])('refuses %s', async (_, args, code, words) => {
     const make = (...more: string[]): Promise<unknown> =>
@@ -206,7 +208,8 @@ describe('maximize', () => {
       await output(['accumulate', other, faithfulFile, '-o', join(folder, 'other.stats')]);
     }
     const resolved = args.map((arg) => (/^[a-z]+\.stats$/.test(arg) ? join(folder, arg) : arg));
-    const { stdout, stderr, ...rest } = await run(['maximize', ...resolved]);
+    const printed = args.includes('-o') || words.startsWith('-o') ? [] : ['--json'];
+    const { stdout, stderr, ...rest } = await run(['maximize', ...resolved, ...printed]);
     expect([rest.code, stdout]).toEqual([code, '']);
     expect(stderr).toContain(words);
     expect(stderr.trim().split('\n')).toHaveLength(1);
