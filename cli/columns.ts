@@ -34,7 +34,7 @@ export interface Columns {
  * @param source what messages call the table
  * @param width number of columns
  * @param header names of the columns, where there are names
- * @throws Failure for a column that does not exist, that is chosen twice, or a count that does not fit the model
+ * @throws Failure for a column that does not exist, that is chosen twice, or a count or an order that does not fit the model
  */
 export function resolveColumns(
   selection: Selection,
@@ -58,6 +58,7 @@ export function resolveColumns(
   const features = chosen.filter((column) => column !== weight && column !== group);
   if (features.length === 0) throw new Failure(`${source}: no column is left to be a feature`);
   checkCount(features.length, selection, source, header);
+  if (selection.columns === undefined && wanted && header) checkOrder(features, wanted, source, header);
   return { features, weight, group, byModelNames: false };
 }
 
@@ -157,6 +158,31 @@ function single(
   const columns = resolveList(text, option, source, width, header);
   if (columns.length !== 1) throw new Failure(`${option} ${quote(text)} must be one column`);
   return columns[0];
+}
+
+/**
+ * Columns that are taken by position: those of other names may be the right ones, but not one with the name of another feature,
+ * nor with that name in other letters.
+ */
+function checkOrder(
+  features: readonly number[],
+  wanted: readonly string[],
+  source: string,
+  header: readonly string[],
+): void {
+  const plain = (name: string): string => name.toLowerCase();
+  const at = (name: string): number => features.findIndex((column) => plain(header[column]) === plain(name));
+  const wrong = wanted.findIndex((name, i) => plain(header[features[i]]) !== plain(name) && at(name) >= 0);
+  if (wrong < 0) return;
+  const places = wanted.map(at);
+  const isWhole = !places.includes(-1) && new Set(places).size === places.length;
+  const order = isWhole ? `: ${columnsArgument(places.map((i) => features[i]), header)}` : '';
+  const taken = columnLabel(features[at(wanted[wrong])], header);
+  const other = quote(wanted[at(wanted[wrong])]);
+  throw new Failure(
+    `${source} does not have the model's columns (${listNames(wanted)}), and by position its ${taken} would be taken for ` +
+      `${other}: give the columns in the model's order${order || ' with --columns'}`,
+  );
 }
 
 function checkCount(

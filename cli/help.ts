@@ -190,7 +190,7 @@ ${MISSING_HELP}
 ${MESSAGES_HELP}
 
 Without --columns the columns are chosen by the names in the model if the header of DATA has them all,
-otherwise all columns are used, by position.
+otherwise all columns are used, by position, unless a name of the model stands in another position.
 
 ${DATA_HELP}
 
@@ -210,7 +210,7 @@ ${MISSING_HELP}
 ${MESSAGES_HELP}
 
 Without --columns the columns are chosen by the names in the model if the header of DATA has them all,
-otherwise all columns are used, by position.
+otherwise all columns are used, by position, unless a name of the model stands in another position.
 
 ${DATA_HELP}
 
@@ -228,7 +228,7 @@ ${HEADER_HELP}
 ${MESSAGES_HELP}
 
 Without --columns the columns are chosen by the names in the model if the header of DATA has them all,
-otherwise all columns are used, by position.
+otherwise all columns are used, by position, unless a name of the model stands in another position.
 
 ${DATA_HELP}
 
@@ -262,7 +262,7 @@ ${MISSING_HELP}
 ${MESSAGES_HELP}
 
 Without --columns the columns are chosen by the names in the model if the header of DATA has them all,
-otherwise all columns are used, by position.
+otherwise all columns are used, by position, unless a name of the model stands in another position.
 
 ${DATA_HELP}
 
@@ -286,7 +286,7 @@ ${MISSING_HELP}
 ${MESSAGES_HELP}
 
 Without --columns the columns are chosen by the names in the model if the header of DATA has them all,
-otherwise all columns are used, by position.
+otherwise all columns are used, by position, unless a name of the model stands in another position.
 
 ${DATA_HELP}
 

@@ -182,6 +182,19 @@ describe('columns', () => {
     );
   });
 
+  it('does not take columns by position where a name of the model stands in another one', async () => {
+    const model = { featureNames: ['x', 'y'], nFeatures: 2 };
+    await expect(read('y,z\n1,2\n', { model })).rejects.toThrow(
+      /^data.csv does not have the model's columns \(x, y\), and by position its column 1 \("y"\) would be taken for "x": give the columns in the model's order with --columns$/,
+    );
+    await expect(read('Y,X\n1,2\n', { model })).rejects.toThrow(/in the model's order: --columns X,Y$/);
+    expect(await values('Y,X\n1,2\n', { model, columns: 'X,Y' })).toEqual([2, 1]);
+    await expect(read('w,Y,z\n1,2,3\n', { model, weights: 'w' })).rejects.toThrow('column 2 ("Y") would');
+    // In other letters, but in the same position, and after a column that is no feature.
+    expect(await values('X,Y\n1,2\n', { model })).toEqual([1, 2]);
+    expect(await values('w,q,Y\n1,2,3\n', { model, weights: 'w' })).toEqual([2, 3]);
+  });
+
   it.each([
     ['q', 'no column "q" in data.csv; it has 5 columns: id, x, y, z, w'],
     ['0', 'no column "0"'],

@@ -153,7 +153,9 @@ describe('types', () => {
     const path = fixture('faithful.arrow');
     const model = { featureNames: ['waiting', 'eruptions'], nFeatures: 2 };
     expect(await readTable(path, { model })).toMatchObject({ names: ['waiting', 'eruptions'], notes: [] });
-    const other = { featureNames: ['waiting', 'x'], nFeatures: 2 };
+    const other = { featureNames: ['x', 'waiting'], nFeatures: 2 };
+    const swapped = { featureNames: ['waiting', 'x'], nFeatures: 2 };
+    await refused(path, { model: swapped }, 'column 2 ("waiting") would be taken for "x"');
     expect((await readTable(path, { model: other })).notes).toEqual([
       `${path} does not have the model's columns ("x"): they are taken by position`,
     ]);
