@@ -181,7 +181,9 @@ export async function named<T>(
   } catch (error) {
     if (!(error instanceof GaussmixError || error instanceof Refused)) throw error;
     const message = commandLineWords(error.message, labels);
-    const isAboutData = ABOUT_DATA.includes(error.code) || message.startsWith('--weights ');
+    const isAboutStart = /^initialization\b/.test(message);
+    const isAboutData =
+      !isAboutStart && (ABOUT_DATA.includes(error.code) || message.startsWith('--weights '));
     const other = error.code === 'INVALID_CHECKPOINT' ? files.checkpoint : files.start;
     const file = isAboutData ? data : other;
     if (file === undefined) throw new Failure(message);
