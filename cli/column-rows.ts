@@ -108,12 +108,8 @@ class ColumnRows implements RowStream {
     this.#allowMissing = selection.allowMissing ?? false;
     const wanted = selection.columns === undefined ? selection.model?.featureNames : undefined;
     const absent = columns.byModelNames ? [] : (wanted?.filter((name) => !header.includes(name)) ?? []);
-    this.notes =
-      wanted === undefined || columns.byModelNames
-        ? []
-        : [
-            `${file.name} does not have the model's columns (${absent.map(quote).join(', ')}): they are taken by position`,
-          ];
+    const byPosition = `${file.name} does not have the model's columns (${absent.map(quote).join(', ')}): they are taken by position`;
+    this.notes = [...columns.notes, ...(wanted === undefined || columns.byModelNames ? [] : [byPosition])];
   }
 
   groupNames(): readonly string[] {

@@ -57,7 +57,8 @@ const DATA_HELP = `DATA is a file, or - for standard input:
 Columns of other types are left out by --columns, or used by --group-by (text).
 
 COLUMNS is a list such as  eruptions,waiting  or  1,3-5 : names from the header, numbers from 1,
-ranges of numbers. A name with a comma goes in double quotes. Without a header there are no names.`;
+ranges of numbers; what may be both is a number. A name with a comma goes in double quotes. Without a
+header there are no names.`;
 
 const HEADER_HELP = `  --header               the first row of DATA is a header, also if it is all numbers
   --no-header            the first row of DATA is data`;

@@ -112,7 +112,7 @@ class RowReader implements RowStream {
   #headerNote: string | undefined;
   #width = 0;
   #header: readonly string[] | undefined;
-  #columns: Columns = { features: [], weight: undefined, group: undefined, byModelNames: false };
+  #columns: Columns = { features: [], weight: undefined, group: undefined, byModelNames: false, notes: [] };
 
   constructor(source: string, selection: Selection, window: TextWindow, format: ByteFormat, line: number) {
     this.#source = source;
@@ -151,7 +151,7 @@ class RowReader implements RowStream {
 
   get notes(): readonly string[] {
     const { model, columns } = this.#selection;
-    const notes = this.#headerNote === undefined ? [] : [this.#headerNote];
+    const notes = [...(this.#headerNote === undefined ? [] : [this.#headerNote]), ...this.#columns.notes];
     const wanted = model?.featureNames;
     if (wanted && columns === undefined && this.#header && !this.#columns.byModelNames) {
       const absent = wanted.filter((name) => !this.#header?.includes(name)).map(quote);

@@ -162,6 +162,22 @@ describe('columns', () => {
     expect(await values('2019,text\n1,2\n', { columns: '2019' })).toEqual([1]);
   });
 
+  it('takes a number that may be a name for a number, and says so', async () => {
+    const table = await read('2,1,1-2\n5,6,7\n', { header: true, columns: '1', weights: '3' });
+    expect(Array.from(table.data)).toEqual([5]);
+    expect(table.notes).toEqual([
+      '--columns: 1 is taken as a number, column 1 ("2"); the column of that name is number 2',
+    ]);
+    expect((await read('2,1,1-2\n5,6,7\n', { header: true, columns: '1-2' })).notes).toEqual([
+      '--columns: 1-2 is taken as a number, columns 1 to 2; the column of that name is number 3',
+    ]);
+    // Both are the same column, or there is one only.
+    expect((await read('1,2\n5,6\n', { header: true, columns: '2' })).notes).toEqual([]);
+    expect((await read('3,2,9\n5,6,7\n', { header: true, columns: '1,9' })).notes).toEqual([]);
+    // A range that there is not may be a name.
+    expect(await values('9-7,x\n1,2\n', { columns: '9-7' })).toEqual([1]);
+  });
+
   it('needs no header where text columns are left out', async () => {
     expect(await values('r1,1\nr2,2\n', { columns: '2' })).toEqual([1, 2]);
   });
@@ -199,7 +215,9 @@ describe('columns', () => {
     ['q', 'no column "q" in data.csv; it has 5 columns: id, x, y, z, w'],
     ['0', 'no column "0"'],
     ['6', 'no column "6"'],
-    ['4-2', 'no column "4-2"'],
+    ['4-2', '--columns: the range 4-2 runs backwards'],
+    ['2-9', '--columns: the range 2-9 is not within the columns of data.csv, 1 to 5'],
+    ['0-2', '--columns: the range 0-2 is not within the columns of data.csv, 1 to 5'],
     ['x,', 'no column ""'],
     ['x,2', 'names column 2 ("x") twice'],
   ])('--columns %s is refused', async (columns, message) => {
