@@ -348,7 +348,10 @@ class RowReader implements RowStream {
         const spelling =
           cell.trim() === '' ? 'the cell is empty' : `${quote(cell.trim())} is a missing value`;
         const remedy = column === this.#columns.weight ? 'give every row a weight' : MISSING_REMEDY;
-        return this.#failure(`${at}: ${spelling}; ${remedy}`);
+        const isFirst = this.#line === this.#firstLine && this.#selection.header === undefined;
+        const isMissing = isFirst && usedColumns(this.#columns).every((i) => cellKind(row[i]) === 'missing');
+        const header = isMissing ? '; if these are the names of the columns, use --header' : '';
+        return this.#failure(`${at}: ${spelling}; ${remedy}${header}`);
       }
       case 'infinite':
         return this.#failure(`${at}: ${quote(cell.trim())} is not finite`);

@@ -287,6 +287,8 @@ describe('defects', () => {
     ['a,b\n1,2\n\n3,4,5\n', 'data.csv, line 4: 3 cells, but line 1 has 2'],
     ['a,b\n1,2\n3,\n', 'data.csv, line 3: column 2 ("b"): the cell is empty'],
     ['1,2\nNA,4\n', 'data.csv, line 2: column 1: "NA" is a missing value'],
+    ['NA,NaN\n3,4\n', '"NA" is a missing value; remove the rows with missing values, fill them, or use'],
+    ['NA,NaN\n3,4\n', 'if these are the names of the columns, use --header'],
     ['1,NaN\n3,4\n', 'data.csv, line 1: column 2: "NaN" is a missing value'],
     ['a,b\n1,inf\n', 'data.csv, line 2: column 2 ("b"): "inf" is not finite'],
     ['a,b\n1,2\n1,1e999\n', 'data.csv, line 3: column 2 ("b"): "1e999" is not finite'],
@@ -308,6 +310,13 @@ describe('defects', () => {
     ['1  2\n3  4\n', 'tabs or |, not by spaces'],
   ])('%j', async (text, message) => {
     await expect(read(text)).rejects.toThrow(message);
+  });
+
+  it('suggests a header only for a first row without numbers', async () => {
+    for (const text of ['1,NaN\n3,4\n', 'a,b\nNA,NaN\n', '1,2\nNA,NaN\n'])
+      await expect(read(text)).rejects.toThrow(/use --missing marginalize$/);
+    await expect(read('NA,NaN\n3,4\n', { header: false })).rejects.toThrow(/use --missing marginalize$/);
+    expect(await read('NA,NaN\n3,4\n', { header: true })).toMatchObject({ names: ['NA', 'NaN'] });
   });
 
   it('counts the lines within quoted cells', async () => {
