@@ -505,7 +505,9 @@ function maximizeCommand(parsed: Parsed): MaximizeCommand {
   if (output === '-') throw parsed.usage(PRINTED);
   const json = parsed.flag('json');
   if (output === undefined && !json) {
-    throw parsed.usage('-o is missing: give the file to save the model in, such as -o model.json, or --json to print it');
+    throw parsed.usage(
+      '-o is missing: give the file to save the model in, such as -o model.json, or --json to print it',
+    );
   }
   const covariance = parsed.text('covariance');
   return {

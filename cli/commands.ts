@@ -25,7 +25,7 @@ import { describeFit, formatNumber } from './summary.ts';
 import type { Table } from './table.ts';
 import { commandLineWords } from './wording.ts';
 
-/** Exit code of an interrupted command, as shells count it: 128 + the number of SIGINT. */
+/** Exit code of an interrupted command, as shells count it: 128 + the number of SIGINT. After another signal main.ts puts its own. */
 export const INTERRUPTED = 130;
 
 /** Rows whose results are held at once. */

@@ -44,7 +44,7 @@ Example:
   gaussmix fit flowers.csv -k 3 -o model.json
   gaussmix predict model.json flowers.csv -o labels.csv
 
-Exit codes: 0 done, 1 bad input or failure, 2 wrong usage, 130 interrupted.
+Exit codes: 0 done, 1 bad input or failure, 2 wrong usage, 130 interrupted, 143 by SIGTERM.
 `;
 
 const DATA_HELP = `DATA is a file, or - for standard input:
@@ -117,8 +117,8 @@ ${DATA_HELP}
 For rows that are on many machines, or come in many files, see gaussmix help accumulate.
 
 Ctrl-C stops after the current iteration: the model so far is printed (and saved, with -o), and the
-exit code is 130. Ctrl-C a second time quits at once. With --checkpoint the fit can go on later: give the same
-command with --resume.
+exit code is 130. Ctrl-C a second time quits at once. SIGTERM does the same, with exit code 143. With --checkpoint the
+fit can go on later: give the same command with --resume.
 
 With --group-by the output is a line per group, in the order in which the groups first appear:
   { "group": "...", "model": {...} }  or  { "group": "...", "error": { "code", "message" } }
@@ -172,7 +172,7 @@ with the total log-likelihood of each cell in nats; "stopped" is true after Ctrl
 ${DATA_HELP}
 
 Ctrl-C stops at once: the best of the cells that were finished is printed (and saved, with -o and --report),
-and the exit code is 130.
+and the exit code is 130. SIGTERM does the same, with exit code 143.
 
 Examples:
   gaussmix select faithful.csv -k 1-9
@@ -350,7 +350,7 @@ ${FITTING_HELP}, by name
 ${MESSAGES_HELP}
 
 Ctrl-C stops after the current iteration: the model so far is printed (and saved, with -o), and the exit code is 130.
-Ctrl-C a second time quits at once.
+Ctrl-C a second time quits at once. SIGTERM does the same, with exit code 143.
 
 Example:
   gaussmix spark fit s3://bucket/rows -k 8 --master spark://host:7077 -o model.json
