@@ -1,6 +1,6 @@
 // Rows out of a file that stores columns with types: which columns are used, and what is refused.
 // Must not know the format of the file.
-import { MISSING_REMEDY } from './cells.ts';
+import { LARGEST, MISSING_REMEDY, NO_VALUE, TOO_LARGE } from './cells.ts';
 import { type Columns, columnLabel, columnsArgument, resolveColumns, type Selection } from './columns.ts';
 import { Damage, Unsupported } from './damage.ts';
 import { Failure, quote } from './failure.ts';
@@ -93,6 +93,7 @@ class ColumnRows implements RowStream {
   readonly #chosen: Columns;
   readonly #header: readonly string[];
   readonly #allowMissing: boolean;
+  readonly #refuseUnusable: boolean;
   readonly #groups: GroupNumbers = new GroupNumbers();
 
   constructor(file: ColumnFile, columns: Columns, header: readonly string[], selection: Selection) {
@@ -106,6 +107,7 @@ class ColumnRows implements RowStream {
     this.#chosen = columns;
     this.#header = header;
     this.#allowMissing = selection.allowMissing ?? false;
+    this.#refuseUnusable = selection.refuseUnusable ?? false;
     const wanted = selection.columns === undefined ? selection.model?.featureNames : undefined;
     const absent = columns.byModelNames ? [] : (wanted?.filter((name) => !header.includes(name)) ?? []);
     const byPosition = `${file.name} does not have the model's columns (${absent.map(quote).join(', ')}): they are taken by position`;
@@ -166,15 +168,23 @@ class ColumnRows implements RowStream {
 
   /** @throws Failure for the first value, row by row, that is missing, infinite or no exact double */
   #check(values: Float64Array, columns: readonly number[], firstRow: number): void {
+    const largest = this.#refuseUnusable ? LARGEST : Number.MAX_VALUE;
     const limits = columns.map((column) =>
-      this.#file.columns[column].isInteger ? Number.MAX_SAFE_INTEGER : Number.MAX_VALUE,
+      this.#file.columns[column].isInteger ? Number.MAX_SAFE_INTEGER : largest,
     );
     for (let start = 0, row = firstRow; start < values.length; start += columns.length, row++) {
+      let missing = 0;
       for (let i = 0; i < columns.length; i++) {
         const value = values[start + i];
         if (Math.abs(value) <= limits[i]) continue;
-        if (this.#allowMissing && Number.isNaN(value)) continue;
-        throw this.#failure(row, columns[i], describeBad(value));
+        if (this.#allowMissing && Number.isNaN(value)) {
+          missing++;
+          continue;
+        }
+        throw this.#failure(row, columns[i], describeBad(value, this.#file.columns[columns[i]].isInteger));
+      }
+      if (this.#refuseUnusable && missing === columns.length) {
+        throw new Failure(`${this.#file.name}, row ${row + 1}: ${NO_VALUE}`);
       }
     }
   }
@@ -186,7 +196,7 @@ class ColumnRows implements RowStream {
     throw this.#failure(
       firstRow + at,
       column,
-      value < 0 ? `the weight ${value} is negative` : describeBad(value),
+      value < 0 ? `the weight ${value} is negative` : describeBad(value, false),
     );
   }
 
@@ -209,9 +219,10 @@ class ColumnRows implements RowStream {
   }
 }
 
-function describeBad(value: number): string {
+function describeBad(value: number, isInteger: boolean): string {
   if (Number.isNaN(value)) return `the value is missing (null or NaN); ${MISSING_REMEDY}`;
   if (!Number.isFinite(value)) return `${value} is not finite`;
+  if (!isInteger) return `${value} ${TOO_LARGE}`;
   return `${value} is too large an integer to be a double exactly (limit 2^53 - 1): rescale the column`;
 }
 

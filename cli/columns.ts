@@ -15,6 +15,8 @@ export interface Selection {
   readonly groupBy?: string | undefined;
   /** Missing values of features become NaN; otherwise they are refused. */
   readonly allowMissing?: boolean | undefined;
+  /** Numbers too large and rows without any value, which the library refuses, are refused by the reader, who knows the place. */
+  readonly refuseUnusable?: boolean | undefined;
   /** Of the model that the data is for; counts only without `columns`. */
   readonly model?: { readonly featureNames?: readonly string[] | undefined; readonly nFeatures: number };
 }

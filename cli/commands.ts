@@ -13,6 +13,7 @@ import type {
   ScoreCommand,
 } from './arguments.ts';
 import { checkReplaceable, readCheckpoint } from './checkpoint-file.ts';
+import type { Selection } from './columns.ts';
 import { csvCell } from './csv-format.ts';
 import { Failure, plural, Refused } from './failure.ts';
 import { readFitRows } from './fit-rows.ts';
@@ -48,7 +49,8 @@ export async function runFit(
   const startFile = 'file' in command.init ? command.init.file : undefined;
   const start = await readStart(command);
   const { columns, header, weights } = command;
-  const selection = { columns, header, weights, allowMissing: command.missing === 'marginalize' };
+  const allowMissing = command.missing === 'marginalize';
+  const selection = { columns, header, weights, allowMissing, refuseUnusable: true };
   const rows = await readFitRows(command.data, selection, command, (bytes) =>
     progress.reading(command.data, bytes),
   );
@@ -117,7 +119,10 @@ export async function readFitInput(
   const startFile = 'file' in command.init ? command.init.file : undefined;
   const start = await readStart(command);
   const { columns, header, weights, groupBy } = command;
-  const selection = { columns, header, weights, groupBy, allowMissing: command.missing === 'marginalize' };
+  const allowMissing = command.missing === 'marginalize';
+  // In groups it costs only its own group.
+  const refuseUnusable = groupBy === undefined;
+  const selection = { columns, header, weights, groupBy, allowMissing, refuseUnusable };
   const table = await readTable(command.data, selection, (bytes) => progress.reading(command.data, bytes));
   progress.clear();
   for (const note of table.notes) progress.note(note);
@@ -201,7 +206,14 @@ export async function readFor(
   const { columns, header } = command;
   const weights = 'weights' in command ? command.weights : undefined;
   const allowMissing = command.missing === 'marginalize';
-  const selection = { columns, header, weights, allowMissing, model: { featureNames, nFeatures } };
+  const selection: Selection = {
+    columns,
+    header,
+    weights,
+    allowMissing,
+    refuseUnusable: true,
+    model: { featureNames, nFeatures },
+  };
   const table = await readTable(command.data, selection, (bytes) => progress.reading(command.data, bytes));
   progress.clear();
   for (const note of table.notes) progress.note(note);

@@ -1,7 +1,7 @@
 // CSV and TSV: text to rows of numbers, chunk by chunk, with every defect named by line and column.
 // Must not hold the text of more than a window, nor guess a value that is not there.
 import { ByteSource } from './bytes.ts';
-import { cellKind, cellNumber, MISSING_REMEDY } from './cells.ts';
+import { cellKind, cellNumber, LARGEST, MISSING_REMEDY, NO_VALUE, TOO_LARGE } from './cells.ts';
 import {
   type Columns,
   columnLabel,
@@ -169,7 +169,7 @@ class RowReader implements RowStream {
   async *chunks(): AsyncGenerator<RowChunk> {
     let filled = this.#room();
     const scanner = isScannable(this.#format)
-      ? new RowScanner(this.#format, this.#width, this.#columns, this.#groups, this.#allowMissing)
+      ? new RowScanner(this.#format, this.#width, this.#columns, this.#groups, this.#selection)
       : undefined;
     for (let more = true; more; ) {
       this.#line += scanner?.scan(this.#window, filled) ?? 0;
@@ -243,14 +243,21 @@ class RowReader implements RowStream {
     }
     const { features, weight, group } = this.#columns;
     const place = into.rows;
+    const { refuseUnusable } = this.#selection;
+    let missing = 0;
     for (let i = 0; i < features.length; i++) {
       const cell = cells[features[i]];
       const value = cellNumber(cell);
       if (Number.isNaN(value) && !(this.#allowMissing && cellKind(cell) === 'missing')) {
         throw this.#badCell(cells, features[i], place);
       }
+      if (refuseUnusable && Math.abs(value) > LARGEST) {
+        throw this.#failure(`${this.#label(features[i])}: ${quote(cell.trim())} ${TOO_LARGE}`);
+      }
+      if (Number.isNaN(value)) missing++;
       into.data[place * features.length + i] = value;
     }
+    if (refuseUnusable && missing === features.length) throw this.#failure(NO_VALUE);
     if (weight !== undefined) into.weights![place] = this.#weightOf(cells, weight, place);
     if (group !== undefined) into.groups![place] = this.#groups.numberOf(this.#groupOf(cells, group));
     into.rows++;

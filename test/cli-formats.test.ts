@@ -328,6 +328,75 @@ describe('rows chunk by chunk', () => {
   }, 120_000);
 });
 
+describe('what no fit can use', () => {
+  const rows = 300;
+  const names = ['x', 'y'];
+  /** Counted from 0. */
+  const bad = 250;
+  const files = (x: number, y: number): [string, string, string][] => {
+    const value = (row: number, column: number): number =>
+      row === bad ? (column === 0 ? x : y) : (row % 7) + column;
+    const cells = Array.from({ length: rows }, (_, row) => [value(row, 0), value(row, 1)]);
+    // The header and one row take two lines each.
+    const lines = cells.map(([a, b], row) => (row === 3 ? `"${a}\n",${b}` : `${a},${b}`));
+    const columnData = names.map((name, j) => ({
+      name,
+      data: cells.map((row) => row[j]),
+      type: 'DOUBLE' as const,
+    }));
+    const arrow = tableFromArrays({
+      x: Float64Array.from(cells, (row) => row[0]),
+      y: Float64Array.from(cells, (row) => row[1]),
+    });
+    return [
+      [
+        write('unusable.csv', `"x\n",y\n${lines.join('\n')}\n`),
+        `, line ${bad + 4}: `,
+        'column 1 ("x"): "1e+200"',
+      ],
+      [
+        write('unusable.parquet', new Uint8Array(parquetWriteBuffer({ columnData }))),
+        `, row ${bad + 1}: `,
+        'column 1 ("x"): 1e+200',
+      ],
+      [write('unusable.arrow', tableToIPC(arrow)), `, row ${bad + 1}: `, 'column 1 ("x"): 1e+200'],
+      [write('unusable.npy', npyBytes(cells.flat(), [rows, 2])), `: a[${bad}`, ', 0] is 1e+200, which'],
+    ];
+  };
+
+  it('numbers too large: their place, as each reader counts', async () => {
+    for (const [path, place, words] of files(1e200, 1)) {
+      await refused(path, { refuseUnusable: true }, `${path}${place}${words} is too large to be squared`);
+      // In a group of its own it costs only that.
+      expect((await readTable(path, {})).rows).toBe(rows);
+      for (const memory of [[], ['--memory', '1KiB', '--quiet']]) {
+        const { code, stderr } = await run(['fit', path, '-k', '1', ...memory]);
+        expect({ code, stderr }).toEqual({
+          code: 1,
+          stderr: `gaussmix: ${path}${place}${words} is too large to be squared (limit 1e+150): rescale the column\n`,
+        });
+      }
+    }
+    for (const [path] of files(1e150, -1e150)) {
+      expect((await readTable(path, { refuseUnusable: true })).rows).toBe(rows);
+    }
+  });
+
+  it('rows without any value', async () => {
+    const allowed = { allowMissing: true, refuseUnusable: true };
+    for (const [path, place] of files(Number.NaN, Number.NaN)) {
+      const words = `${path}${place}${path.endsWith('npy') ? ']: ' : ''}no column that is used has a value`;
+      await refused(path, allowed, words);
+      expect((await readTable(path, { allowMissing: true })).rows).toBe(rows);
+      for (const memory of [[], ['--memory', '1KiB', '--quiet']]) {
+        const { code, stderr } = await run(['fit', path, '-k', '1', '--missing', 'marginalize', ...memory]);
+        expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining(words) });
+      }
+    }
+    for (const [path] of files(Number.NaN, 1)) expect((await readTable(path, allowed)).rows).toBe(rows);
+  });
+});
+
 describe('missing values, where they are allowed', () => {
   const cells = ['', ' ', 'NA', 'na', 'N/A', '#N/A', 'nan', 'NaN', 'null', 'NULL', 'None', '?', '"NA"', '""'];
 
