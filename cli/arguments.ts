@@ -503,6 +503,12 @@ function maximizeCommand(parsed: Parsed): MaximizeCommand {
   const files = parsed.list('STATISTICS');
   const output = parsed.text('output');
   if (output === '-') throw parsed.usage(PRINTED);
+  const json = parsed.flag('json');
+  if (output === undefined && !json) {
+    throw parsed.usage(
+      '-o is missing: give the file to save the model in, such as -o model.json, or --json to print it',
+    );
+  }
   const covariance = parsed.text('covariance');
   return {
     name: 'maximize',
@@ -511,6 +517,6 @@ function maximizeCommand(parsed: Parsed): MaximizeCommand {
     regularization: regularizationOf(parsed),
     prior: priorOf(parsed),
     output,
-    json: parsed.flag('json'),
+    json,
   };
 }

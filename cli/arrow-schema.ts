@@ -110,7 +110,8 @@ function integerType(details: FlatTable | undefined): StoredNumber {
 }
 
 /** What a column can be used for. */
-export function kindOf({ storage }: ArrowField): ColumnKind {
+export function kindOf({ storage, type }: ArrowField): ColumnKind {
+  if (type === 'Null') return 'nothing';
   if (storage.kind === 'stored' || storage.kind === 'decimal') return 'number';
   return storage.kind;
 }

@@ -7,6 +7,12 @@ const MISSING: ReadonlySet<string> = new Set(['', 'na', 'n/a', '#n/a', 'nan', 'n
 /** What to do about one. */
 export const MISSING_REMEDY = 'remove the rows with missing values, fill them, or use --missing marginalize';
 
+/** The library takes numbers up to this: their squares are doubles, too. */
+export const LARGEST = 1e150;
+export const TOO_LARGE: string = `is too large to be squared (limit ${LARGEST}): rescale the column`;
+/** What is said of a row in which all features are missing. */
+export const NO_VALUE = 'no column that is used has a value, so nothing can be said of the row: leave it out';
+
 const DECIMAL = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
 
 /** The number in a cell, or NaN for anything that is not a finite decimal number; {@link cellKind} says what it is. */

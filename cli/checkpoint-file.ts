@@ -63,10 +63,10 @@ export function readCheckpoint(path: string): Checkpoint | undefined {
 }
 
 /**
- * Checks, before long work, that nothing but a checkpoint would be overwritten.
+ * Checks, before long work, that nothing would be overwritten: but the checkpoint that the fit goes on from.
  * @throws Failure
  */
-export function checkReplaceable(path: string): void {
+export function checkReplaceable(path: string, resume: boolean): void {
   const bytes = Buffer.alloc(BEGINNING.length);
   let length: number;
   try {
@@ -80,7 +80,13 @@ export function checkReplaceable(path: string): void {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
     throw systemFailure(`cannot write the checkpoint ${path}`, error);
   }
-  if (length === 0 || bytes.toString('latin1', 0, length) === BEGINNING) return;
+  if (length === 0) return;
+  if (bytes.toString('latin1', 0, length) === BEGINNING) {
+    if (resume) return;
+    throw new Failure(
+      `${path} is the checkpoint of a fit, which would be lost: go on from it with --resume, or delete it to start anew`,
+    );
+  }
   throw new Failure(
     `${path} is not a checkpoint of gaussmix, and would be lost: give --checkpoint another file`,
   );

@@ -1,14 +1,14 @@
 // Rows out of a file that stores columns with types: which columns are used, and what is refused.
 // Must not know the format of the file.
-import { MISSING_REMEDY } from './cells.ts';
+import { LARGEST, MISSING_REMEDY, NO_VALUE, TOO_LARGE } from './cells.ts';
 import { type Columns, columnLabel, columnsArgument, resolveColumns, type Selection } from './columns.ts';
 import { Damage, Unsupported } from './damage.ts';
 import { Failure, quote } from './failure.ts';
 import { chunkRows, type RowChunk, type RowStream } from './rows.ts';
 import { GroupNumbers } from './table.ts';
 
-/** Features and weights must be numbers; groups may be text, too. */
-export type ColumnKind = 'number' | 'text' | 'other';
+/** Features and weights must be numbers; groups may be text, too. A column of nothing has no values, by its type. */
+export type ColumnKind = 'number' | 'text' | 'nothing' | 'other';
 
 /** A column of the file, as its schema says. */
 export interface FileColumn {
@@ -54,25 +54,31 @@ export function columnRows(file: ColumnFile, selection: Selection): RowStream {
   if (file.columns.length === 0) throw new Failure(`${file.name} has no columns`);
   const header = file.columns.map(({ name }) => name);
   const columns = resolveColumns(selection, file.name, header.length, header);
-  checkKinds(file, columns, header);
+  checkKinds(file, columns, header, selection.allowMissing ?? false);
   return new ColumnRows(file, columns, header, selection);
 }
 
-function checkKinds(file: ColumnFile, { features, weight, group }: Columns, header: readonly string[]): void {
+function checkKinds(
+  file: ColumnFile,
+  { features, weight, group }: Columns,
+  header: readonly string[],
+  allowMissing: boolean,
+): void {
   const refuse = (column: number, remedy: string): Failure =>
     new Failure(
       `${file.name}: ${columnLabel(column, header)} holds values of type ${file.columns[column].type}${remedy}`,
     );
   const isNumber = (column: number): boolean => file.columns[column].kind === 'number';
-  const wrong = features.find((column) => !isNumber(column));
+  const isNothing = (column: number): boolean => file.columns[column].kind === 'nothing';
+  const wrong = features.find((column) => !isNumber(column) && !(allowMissing && isNothing(column)));
   if (wrong !== undefined) {
     const numeric = features.filter(isNumber);
     const advice =
       numeric.length > 0 ? `; to use the columns of numbers: ${columnsArgument(numeric, header)}` : '';
-    throw refuse(wrong, `, not numbers${advice}`);
+    throw refuse(wrong, isNothing(wrong) ? `: all are missing${advice}` : `, not numbers${advice}`);
   }
   if (weight !== undefined && !isNumber(weight)) throw refuse(weight, '; weights must be numbers');
-  if (group !== undefined && file.columns[group].kind === 'other') {
+  if (group !== undefined && (isNothing(group) || file.columns[group].kind === 'other')) {
     throw refuse(group, '; groups are told apart by text or numbers');
   }
 }
@@ -87,6 +93,7 @@ class ColumnRows implements RowStream {
   readonly #chosen: Columns;
   readonly #header: readonly string[];
   readonly #allowMissing: boolean;
+  readonly #refuseUnusable: boolean;
   readonly #groups: GroupNumbers = new GroupNumbers();
 
   constructor(file: ColumnFile, columns: Columns, header: readonly string[], selection: Selection) {
@@ -100,14 +107,11 @@ class ColumnRows implements RowStream {
     this.#chosen = columns;
     this.#header = header;
     this.#allowMissing = selection.allowMissing ?? false;
+    this.#refuseUnusable = selection.refuseUnusable ?? false;
     const wanted = selection.columns === undefined ? selection.model?.featureNames : undefined;
     const absent = columns.byModelNames ? [] : (wanted?.filter((name) => !header.includes(name)) ?? []);
-    this.notes =
-      wanted === undefined || columns.byModelNames
-        ? []
-        : [
-            `${file.name} does not have the model's columns (${absent.map(quote).join(', ')}): they are taken by position`,
-          ];
+    const byPosition = `${file.name} does not have the model's columns (${absent.map(quote).join(', ')}): they are taken by position`;
+    this.notes = [...columns.notes, ...(wanted === undefined || columns.byModelNames ? [] : [byPosition])];
   }
 
   groupNames(): readonly string[] {
@@ -127,7 +131,10 @@ class ColumnRows implements RowStream {
     let most = 0;
     let data = new Float64Array(0);
     let weights: Float64Array | undefined;
-    const used = [...features, weight, group].filter((column) => column !== undefined);
+    const isNothing = features.map((column) => this.#file.columns[column].kind === 'nothing');
+    const used = [...features.filter((_, i) => !isNothing[i]), weight, group].filter(
+      (column) => column !== undefined,
+    );
     let read = 0;
     for await (const batch of this.#file.batches(used)) {
       const wanted = Math.min(batch.rows, chunkRows(features.length));
@@ -139,7 +146,9 @@ class ColumnRows implements RowStream {
       for (let left = batch.rows; left > 0; ) {
         const rows = Math.min(most, left);
         for (let i = 0; i < features.length; i++) {
-          await batch.numbers(features[i], rows, data, i, features.length);
+          if (isNothing[i]) {
+            for (let row = 0; row < rows; row++) data[row * features.length + i] = Number.NaN;
+          } else await batch.numbers(features[i], rows, data, i, features.length);
         }
         const chunk = data.subarray(0, rows * features.length);
         this.#check(chunk, features, read);
@@ -159,15 +168,23 @@ class ColumnRows implements RowStream {
 
   /** @throws Failure for the first value, row by row, that is missing, infinite or no exact double */
   #check(values: Float64Array, columns: readonly number[], firstRow: number): void {
+    const largest = this.#refuseUnusable ? LARGEST : Number.MAX_VALUE;
     const limits = columns.map((column) =>
-      this.#file.columns[column].isInteger ? Number.MAX_SAFE_INTEGER : Number.MAX_VALUE,
+      this.#file.columns[column].isInteger ? Number.MAX_SAFE_INTEGER : largest,
     );
     for (let start = 0, row = firstRow; start < values.length; start += columns.length, row++) {
+      let missing = 0;
       for (let i = 0; i < columns.length; i++) {
         const value = values[start + i];
         if (Math.abs(value) <= limits[i]) continue;
-        if (this.#allowMissing && Number.isNaN(value)) continue;
-        throw this.#failure(row, columns[i], describeBad(value));
+        if (this.#allowMissing && Number.isNaN(value)) {
+          missing++;
+          continue;
+        }
+        throw this.#failure(row, columns[i], describeBad(value, this.#file.columns[columns[i]].isInteger));
+      }
+      if (this.#refuseUnusable && missing === columns.length) {
+        throw new Failure(`${this.#file.name}, row ${row + 1}: ${NO_VALUE}`);
       }
     }
   }
@@ -179,7 +196,7 @@ class ColumnRows implements RowStream {
     throw this.#failure(
       firstRow + at,
       column,
-      value < 0 ? `the weight ${value} is negative` : describeBad(value),
+      value < 0 ? `the weight ${value} is negative` : describeBad(value, false),
     );
   }
 
@@ -202,9 +219,10 @@ class ColumnRows implements RowStream {
   }
 }
 
-function describeBad(value: number): string {
+function describeBad(value: number, isInteger: boolean): string {
   if (Number.isNaN(value)) return `the value is missing (null or NaN); ${MISSING_REMEDY}`;
   if (!Number.isFinite(value)) return `${value} is not finite`;
+  if (!isInteger) return `${value} ${TOO_LARGE}`;
   return `${value} is too large an integer to be a double exactly (limit 2^53 - 1): rescale the column`;
 }
 

@@ -15,6 +15,8 @@ export interface Selection {
   readonly groupBy?: string | undefined;
   /** Missing values of features become NaN; otherwise they are refused. */
   readonly allowMissing?: boolean | undefined;
+  /** Numbers too large and rows without any value, which the library refuses, are refused by the reader, who knows the place. */
+  readonly refuseUnusable?: boolean | undefined;
   /** Of the model that the data is for; counts only without `columns`. */
   readonly model?: { readonly featureNames?: readonly string[] | undefined; readonly nFeatures: number };
 }
@@ -26,6 +28,8 @@ export interface Columns {
   readonly group: number | undefined;
   /** The columns were found by the names in the model. */
   readonly byModelNames: boolean;
+  /** What a careful user should know, one sentence each. */
+  readonly notes: readonly string[];
 }
 
 /**
@@ -34,7 +38,7 @@ export interface Columns {
  * @param source what messages call the table
  * @param width number of columns
  * @param header names of the columns, where there are names
- * @throws Failure for a column that does not exist, that is chosen twice, or a count that does not fit the model
+ * @throws Failure for a column that does not exist, that is chosen twice, or a count or an order that does not fit the model
  */
 export function resolveColumns(
   selection: Selection,
@@ -42,23 +46,26 @@ export function resolveColumns(
   width: number,
   header?: readonly string[],
 ): Columns {
-  const weight = single(selection.weights, '--weights', source, width, header);
-  const group = single(selection.groupBy, '--group-by', source, width, header);
+  const notes: string[] = [];
+  const table: NamedColumns = { source, width, header, notes };
+  const weight = single(selection.weights, '--weights', table);
+  const group = single(selection.groupBy, '--group-by', table);
   if (weight !== undefined && weight === group) {
     throw new Failure(`--weights and --group-by both name ${columnLabel(weight, header)}`);
   }
   const wanted = selection.model?.featureNames;
   if (selection.columns === undefined && wanted && header && hasAllNames(header, wanted)) {
-    return { features: wanted.map((name) => header.indexOf(name)), weight, group, byModelNames: true };
+    return { features: wanted.map((name) => header.indexOf(name)), weight, group, byModelNames: true, notes };
   }
   const chosen =
     selection.columns === undefined
       ? Array.from({ length: width }, (_, column) => column)
-      : resolveList(selection.columns, '--columns', source, width, header);
+      : resolveList(selection.columns, '--columns', table);
   const features = chosen.filter((column) => column !== weight && column !== group);
   if (features.length === 0) throw new Failure(`${source}: no column is left to be a feature`);
   checkCount(features.length, selection, source, header);
-  return { features, weight, group, byModelNames: false };
+  if (selection.columns === undefined && wanted && header) checkOrder(features, wanted, source, header);
+  return { features, weight, group, byModelNames: false, notes };
 }
 
 /** Whether a first row holds every name, and the names tell the columns apart. */
@@ -94,20 +101,22 @@ export function listNames(names: readonly string[]): string {
   return names.length > 20 ? `${shown} and ${names.length - 20} more` : shown;
 }
 
-function resolveList(
-  text: string,
-  option: string,
-  source: string,
-  width: number,
-  header: readonly string[] | undefined,
-): number[] {
+/** The columns there are, and what comes up when some are looked for. */
+interface NamedColumns {
+  readonly source: string;
+  readonly width: number;
+  readonly header: readonly string[] | undefined;
+  readonly notes: string[];
+}
+
+function resolveList(text: string, option: string, table: NamedColumns): number[] {
   // As a row of CSV, so that a name with a comma can be quoted.
   const items = Papa.parse<string[]>(text, { delimiter: ',', newline: '\n' }).data[0] ?? [];
   const columns: number[] = [];
   for (const item of items.map((entry) => entry.trim())) {
-    for (const column of resolveItem(item, option, source, width, header)) {
+    for (const column of resolveItem(item, option, table)) {
       if (columns.includes(column)) {
-        throw new Failure(`${option} ${quote(text)} names ${columnLabel(column, header)} twice`);
+        throw new Failure(`${option} ${quote(text)} names ${columnLabel(column, table.header)} twice`);
       }
       columns.push(column);
     }
@@ -115,23 +124,29 @@ function resolveList(
   return columns;
 }
 
-function resolveItem(
-  item: string,
-  option: string,
-  source: string,
-  width: number,
-  header: readonly string[] | undefined,
-): number[] {
+function resolveItem(item: string, option: string, { source, width, header, notes }: NamedColumns): number[] {
+  const found = header?.indexOf(item) ?? -1;
   const range = /^(\d+)(?:-(\d+))?$/.exec(item);
   if (range) {
     const first = Number(range[1]);
     const last = Number(range[2] ?? range[1]);
     // A number beyond the width may still be a name, such as a year.
     if (first >= 1 && first <= last && last <= width) {
+      if (found >= 0 && !(first === last && found === first - 1)) {
+        notes.push(
+          `${option}: ${item} is taken as a number, ${rangeLabel(first, last, header)}; the column of that name is number ${found + 1}`,
+        );
+      }
       return Array.from({ length: last - first + 1 }, (_, i) => first - 1 + i);
     }
+    if (found < 0 && range[2] !== undefined) {
+      const wrong =
+        first > last
+          ? 'runs backwards: give its columns one by one, or the smaller number first'
+          : `is not within the columns of ${source}, 1 to ${width}`;
+      throw new Failure(`${option}: the range ${item} ${wrong}`);
+    }
   }
-  const found = header?.indexOf(item) ?? -1;
   if (found < 0) {
     const names = header
       ? `: ${listNames(header)}`
@@ -146,17 +161,45 @@ function resolveItem(
   return [found];
 }
 
-function single(
-  text: string | undefined,
-  option: string,
-  source: string,
-  width: number,
-  header: readonly string[] | undefined,
-): number | undefined {
+function rangeLabel(first: number, last: number, header: readonly string[] | undefined): string {
+  return first === last ? columnLabel(first - 1, header) : `columns ${first} to ${last}`;
+}
+
+function single(text: string | undefined, option: string, table: NamedColumns): number | undefined {
   if (text === undefined) return undefined;
-  const columns = resolveList(text, option, source, width, header);
+  const columns = resolveList(text, option, table);
   if (columns.length !== 1) throw new Failure(`${option} ${quote(text)} must be one column`);
   return columns[0];
+}
+
+/**
+ * Columns that are taken by position: those of other names may be the right ones, but not one with the name of another feature,
+ * nor with that name in other letters.
+ */
+function checkOrder(
+  features: readonly number[],
+  wanted: readonly string[],
+  source: string,
+  header: readonly string[],
+): void {
+  const plain = (name: string): string => name.toLowerCase();
+  const at = (name: string): number => features.findIndex((column) => plain(header[column]) === plain(name));
+  const wrong = wanted.findIndex((name, i) => plain(header[features[i]]) !== plain(name) && at(name) >= 0);
+  if (wrong < 0) return;
+  const places = wanted.map(at);
+  const isWhole = !places.includes(-1) && new Set(places).size === places.length;
+  const order = isWhole
+    ? `: ${columnsArgument(
+        places.map((i) => features[i]),
+        header,
+      )}`
+    : '';
+  const taken = columnLabel(features[at(wanted[wrong])], header);
+  const other = quote(wanted[at(wanted[wrong])]);
+  throw new Failure(
+    `${source} does not have the model's columns (${listNames(wanted)}), and by position its ${taken} would be taken for ` +
+      `${other}: give the columns in the model's order${order || ' with --columns'}`,
+  );
 }
 
 function checkCount(

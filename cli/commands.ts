@@ -13,6 +13,7 @@ import type {
   ScoreCommand,
 } from './arguments.ts';
 import { checkReplaceable, readCheckpoint } from './checkpoint-file.ts';
+import type { Selection } from './columns.ts';
 import { csvCell } from './csv-format.ts';
 import { Failure, plural, Refused } from './failure.ts';
 import { readFitRows } from './fit-rows.ts';
@@ -25,7 +26,7 @@ import { describeFit, formatNumber } from './summary.ts';
 import type { Table } from './table.ts';
 import { commandLineWords } from './wording.ts';
 
-/** Exit code of an interrupted command, as shells count it: 128 + the number of SIGINT. */
+/** Exit code of an interrupted command, as shells count it: 128 + the number of SIGINT. After another signal main.ts puts its own. */
 export const INTERRUPTED = 130;
 
 /** Rows whose results are held at once. */
@@ -48,7 +49,8 @@ export async function runFit(
   const startFile = 'file' in command.init ? command.init.file : undefined;
   const start = await readStart(command);
   const { columns, header, weights } = command;
-  const selection = { columns, header, weights, allowMissing: command.missing === 'marginalize' };
+  const allowMissing = command.missing === 'marginalize';
+  const selection = { columns, header, weights, allowMissing, refuseUnusable: true };
   const rows = await readFitRows(command.data, selection, command, (bytes) =>
     progress.reading(command.data, bytes),
   );
@@ -85,7 +87,7 @@ async function openCheckpoint(command: FitCommand, progress: ProgressLine): Prom
   const { checkpoint: path, name } = command;
   if (path === undefined) return undefined;
   await checkOutput({ name, output: path }, { DATA: command.data }, '--checkpoint');
-  checkReplaceable(path);
+  checkReplaceable(path, command.resume);
   if (!command.resume) return undefined;
   const found = readCheckpoint(path);
   const { run = 0, iteration = 0 } = found?.progress ?? {};
@@ -117,7 +119,10 @@ export async function readFitInput(
   const startFile = 'file' in command.init ? command.init.file : undefined;
   const start = await readStart(command);
   const { columns, header, weights, groupBy } = command;
-  const selection = { columns, header, weights, groupBy, allowMissing: command.missing === 'marginalize' };
+  const allowMissing = command.missing === 'marginalize';
+  // In groups it costs only its own group.
+  const refuseUnusable = groupBy === undefined;
+  const selection = { columns, header, weights, groupBy, allowMissing, refuseUnusable };
   const table = await readTable(command.data, selection, (bytes) => progress.reading(command.data, bytes));
   progress.clear();
   for (const note of table.notes) progress.note(note);
@@ -181,7 +186,9 @@ export async function named<T>(
   } catch (error) {
     if (!(error instanceof GaussmixError || error instanceof Refused)) throw error;
     const message = commandLineWords(error.message, labels);
-    const isAboutData = ABOUT_DATA.includes(error.code) || message.startsWith('--weights ');
+    const isAboutStart = /^initialization\b/.test(message);
+    const isAboutData =
+      !isAboutStart && (ABOUT_DATA.includes(error.code) || message.startsWith('--weights '));
     const other = error.code === 'INVALID_CHECKPOINT' ? files.checkpoint : files.start;
     const file = isAboutData ? data : other;
     if (file === undefined) throw new Failure(message);
@@ -199,7 +206,14 @@ export async function readFor(
   const { columns, header } = command;
   const weights = 'weights' in command ? command.weights : undefined;
   const allowMissing = command.missing === 'marginalize';
-  const selection = { columns, header, weights, allowMissing, model: { featureNames, nFeatures } };
+  const selection: Selection = {
+    columns,
+    header,
+    weights,
+    allowMissing,
+    refuseUnusable: true,
+    model: { featureNames, nFeatures },
+  };
   const table = await readTable(command.data, selection, (bytes) => progress.reading(command.data, bytes));
   progress.clear();
   for (const note of table.notes) progress.note(note);

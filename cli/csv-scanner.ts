@@ -1,7 +1,7 @@
 // Rows of plain numbers out of bytes, at the speed that makes a large CSV bearable.
 // Must not report defects: it stops before a row that it does not take, for the careful reader to look at.
-import { cellKind, cellNumber } from './cells.ts';
-import type { Columns } from './columns.ts';
+import { cellKind, cellNumber, LARGEST } from './cells.ts';
+import type { Columns, Selection } from './columns.ts';
 import { numberEnd, parseNumber } from './csv-number.ts';
 import type { ByteFormat, TextWindow } from './csv-text.ts';
 import type { GroupNumbers } from './table.ts';
@@ -41,13 +41,14 @@ export class RowScanner {
   readonly #features: number;
   readonly #groups: GroupNumbers;
   readonly #allowMissing: boolean;
+  readonly #refuseUnusable: boolean;
 
   constructor(
     format: ByteFormat,
     width: number,
     columns: Columns,
     groups: GroupNumbers,
-    allowMissing: boolean,
+    { allowMissing = false, refuseUnusable = false }: Selection,
   ) {
     this.#delimiter = format.delimiter[0];
     this.#newline = format.newline;
@@ -60,11 +61,13 @@ export class RowScanner {
     this.#features = columns.features.length;
     this.#groups = groups;
     this.#allowMissing = allowMissing;
+    this.#refuseUnusable = refuseUnusable;
   }
 
   /**
    * Takes rows from the start of the window, until the chunk is full, the window has no further row to its end, or a
-   * row comes that is to be looked at closely: a cell that is no number, another number of cells, unusual quotes.
+   * row comes that is to be looked at closely: a cell that is no number, another number of cells, unusual quotes, what is
+   * unusable.
    * @returns how many lines were taken
    */
   scan(window: TextWindow, into: FilledRows): number {
@@ -74,6 +77,7 @@ export class RowScanner {
     const roles = this.#roles;
     const features = this.#features;
     const last = roles.length - 1;
+    const largest = this.#refuseUnusable ? LARGEST : Number.MAX_VALUE;
     const { data, weights, groups, most } = into;
     // A delimiter is no blank.
     const space = delimiter === SPACE ? TAB : SPACE;
@@ -89,6 +93,7 @@ export class RowScanner {
         continue;
       }
       const base = rows * features;
+      let missing = 0;
       for (let column = 0; ; column++) {
         const role = roles[column];
         const cellStart = at;
@@ -126,10 +131,15 @@ export class RowScanner {
             if (quotes) break reading;
             const text = window.text(cellStart, at);
             value = cellNumber(text);
-            if (Number.isNaN(value) && !(this.#allowMissing && cellKind(text) === 'missing')) break reading;
+            if (Number.isNaN(value)) {
+              if (!(this.#allowMissing && cellKind(text) === 'missing')) break reading;
+              missing++;
+            }
           }
-          if (role >= 0) data[base + role] = value;
-          else if (value >= 0) weights![rows] = value;
+          if (role >= 0) {
+            if (value > largest || value < -largest) break reading;
+            data[base + role] = value;
+          } else if (value >= 0) weights![rows] = value;
           else break reading;
         }
         if (byte === newline) {
@@ -139,6 +149,7 @@ export class RowScanner {
         if (column === last || byte !== delimiter) break reading;
         at++;
       }
+      if (missing === features && this.#refuseUnusable) break;
       rows++;
       lines++;
       start = at < end ? at + 1 : end;

@@ -111,7 +111,7 @@ export class GroupPool {
         return;
       }
       const worker = this.#idle.pop() ?? this.#startWorker();
-      const memory = [batch.data.buffer, ...(batch.weights ? [batch.weights.buffer] : [])];
+      const memory = [batch.data.buffer, batch.rows.buffer, ...(batch.weights ? [batch.weights.buffer] : [])];
       worker.postMessage(batch, memory);
       this.#given++;
     }
@@ -145,7 +145,10 @@ export function runGroupsWorker(job: GroupsJob): void {
   parentPort?.on('message', (batch: Batch) => parentPort?.postMessage(fitBatch(job, batch)));
 }
 
-function fitBatch(job: GroupsJob, { number, names, sizes, data, weights }: Batch): BatchResult {
+function fitBatch(
+  job: GroupsJob,
+  { number, names, sizes, rows: fileRows, data, weights }: Batch,
+): BatchResult {
   const flag = new Int32Array(job.stop);
   const columns = data.length / sizes.reduce((sum, size) => sum + size, 0);
   const lines: string[] = [];
@@ -157,6 +160,7 @@ function fitBatch(job: GroupsJob, { number, names, sizes, data, weights }: Batch
     const end = row + sizes[i];
     const rows = { data: data.subarray(row * columns, end * columns), shape: [sizes[i], columns] };
     const sampleWeight = weights?.subarray(row, end);
+    const own = fileRows.subarray(row, end);
     row = end;
     let line: object;
     try {
@@ -176,7 +180,7 @@ function fitBatch(job: GroupsJob, { number, names, sizes, data, weights }: Batch
       }
     } catch (error) {
       if (!(error instanceof GaussmixError) || error.code === 'KERNEL_UNAVAILABLE') throw error;
-      const message = groupWords(error.message, job.labels);
+      const message = groupWords(error.message, job.labels, own);
       line = { group, error: { code: error.code, message } };
       if (failed++ < job.mostFailures) failures.push(`group ${quote(group)}: ${message}`);
     }

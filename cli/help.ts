@@ -44,7 +44,7 @@ Example:
   gaussmix fit flowers.csv -k 3 -o model.json
   gaussmix predict model.json flowers.csv -o labels.csv
 
-Exit codes: 0 done, 1 bad input or failure, 2 wrong usage, 130 interrupted.
+Exit codes: 0 done, 1 bad input or failure, 2 wrong usage, 130 interrupted, 143 by SIGTERM.
 `;
 
 const DATA_HELP = `DATA is a file, or - for standard input:
@@ -57,7 +57,8 @@ const DATA_HELP = `DATA is a file, or - for standard input:
 Columns of other types are left out by --columns, or used by --group-by (text).
 
 COLUMNS is a list such as  eruptions,waiting  or  1,3-5 : names from the header, numbers from 1,
-ranges of numbers. A name with a comma goes in double quotes. Without a header there are no names.`;
+ranges of numbers; what may be both is a number. A name with a comma goes in double quotes. Without a
+header there are no names.`;
 
 const HEADER_HELP = `  --header               the first row of DATA is a header, also if it is all numbers
   --no-header            the first row of DATA is data`;
@@ -103,7 +104,8 @@ ${HEADER_HELP}
                          number takes 8 bytes, twice) are read anew in each pass: .npy from DATA itself, other
                          formats from a temporary file of 8 bytes per number; the model is the same to the bit
   --temporary FOLDER     where that temporary file goes (the system's folder for such files)
-  --checkpoint FILE      write the state of the fit to FILE after each iteration
+  --checkpoint FILE      write the state of the fit to FILE after each iteration; a checkpoint that is there is refused
+                         without --resume
   --resume               go on from that FILE, if it is there: the model is that of a fit that was never interrupted
   -o, --output FILE      save the model as JSON; not to DATA itself, but to the start of --init if wanted
   --json                 print the model with its criteria as one JSON object, not a summary
@@ -115,8 +117,8 @@ ${DATA_HELP}
 For rows that are on many machines, or come in many files, see gaussmix help accumulate.
 
 Ctrl-C stops after the current iteration: the model so far is printed (and saved, with -o), and the
-exit code is 130. Ctrl-C a second time quits at once. With --checkpoint the fit can go on later: give the same
-command with --resume.
+exit code is 130. Ctrl-C a second time quits at once. SIGTERM does the same, with exit code 143. With --checkpoint the
+fit can go on later: give the same command with --resume.
 
 With --group-by the output is a line per group, in the order in which the groups first appear:
   { "group": "...", "model": {...} }  or  { "group": "...", "error": { "code", "message" } }
@@ -170,7 +172,7 @@ with the total log-likelihood of each cell in nats; "stopped" is true after Ctrl
 ${DATA_HELP}
 
 Ctrl-C stops at once: the best of the cells that were finished is printed (and saved, with -o and --report),
-and the exit code is 130.
+and the exit code is 130. SIGTERM does the same, with exit code 143.
 
 Examples:
   gaussmix select faithful.csv -k 1-9
@@ -189,7 +191,7 @@ ${MISSING_HELP}
 ${MESSAGES_HELP}
 
 Without --columns the columns are chosen by the names in the model if the header of DATA has them all,
-otherwise all columns are used, by position.
+otherwise all columns are used, by position, unless a name of the model stands in another position.
 
 ${DATA_HELP}
 
@@ -209,7 +211,7 @@ ${MISSING_HELP}
 ${MESSAGES_HELP}
 
 Without --columns the columns are chosen by the names in the model if the header of DATA has them all,
-otherwise all columns are used, by position.
+otherwise all columns are used, by position, unless a name of the model stands in another position.
 
 ${DATA_HELP}
 
@@ -227,7 +229,7 @@ ${HEADER_HELP}
 ${MESSAGES_HELP}
 
 Without --columns the columns are chosen by the names in the model if the header of DATA has them all,
-otherwise all columns are used, by position.
+otherwise all columns are used, by position, unless a name of the model stands in another position.
 
 ${DATA_HELP}
 
@@ -261,7 +263,7 @@ ${MISSING_HELP}
 ${MESSAGES_HELP}
 
 Without --columns the columns are chosen by the names in the model if the header of DATA has them all,
-otherwise all columns are used, by position.
+otherwise all columns are used, by position, unless a name of the model stands in another position.
 
 ${DATA_HELP}
 
@@ -285,7 +287,7 @@ ${MISSING_HELP}
 ${MESSAGES_HELP}
 
 Without --columns the columns are chosen by the names in the model if the header of DATA has them all,
-otherwise all columns are used, by position.
+otherwise all columns are used, by position, unless a name of the model stands in another position.
 
 ${DATA_HELP}
 
@@ -309,13 +311,14 @@ changes, that model has converged. Names of columns are kept.
                          --regularization: no covariance becomes singular
   --covariance TYPE      that of the model before (default), or another with covariances of the same form
                          (see gaussmix help fit): VEE, say, after full
-  -o, --output FILE      save the model as JSON; not to one of the statistics, but to the model before if wanted
+  -o, --output FILE      save the model as JSON (required without --json); not to one of the statistics, but to the
+                         model before if wanted
   --json                 print the model as one JSON object, and beside it "statistics": { "logLikelihood" (mean per
                          row), "total", "count", "nSamples" } of the model before, and "warnings"
 ${MESSAGES_HELP}
 
-One of the files may be - for standard input. Files that are cut off, changed on the way, or of different models are
-refused.
+One of the files may be - for standard input. Files that are cut off, changed on the way, of different models, or there
+twice are refused.
 
 Example:
   gaussmix maximize part*.stats -o model.json
@@ -338,7 +341,8 @@ ${FITTING_HELP}, by name
   --spark-submit PATH    the program (found in the PATH, in SPARK_HOME, or of the pyspark that python3 has)
   --conf KEY=VALUE       a setting of Spark; may be given more than once
   --partitions P         ranges that the rows are divided into (one per core, or a few); the model is the same
-  --checkpoint FILE      write the state of the fit to FILE, on this machine, after each iteration
+  --checkpoint FILE      write the state of the fit to FILE, on this machine, after each iteration; a checkpoint that
+                         is there is refused without --resume
   --resume               go on from that FILE, if it is there: the model is that of a fit that was never interrupted
   -o, --output FILE      save the model as JSON
   --json                 print the model as one JSON object, not a summary
@@ -346,7 +350,7 @@ ${FITTING_HELP}, by name
 ${MESSAGES_HELP}
 
 Ctrl-C stops after the current iteration: the model so far is printed (and saved, with -o), and the exit code is 130.
-Ctrl-C a second time quits at once.
+Ctrl-C a second time quits at once. SIGTERM does the same, with exit code 143.
 
 Example:
   gaussmix spark fit s3://bucket/rows -k 8 --master spark://host:7077 -o model.json

@@ -19,10 +19,16 @@ import { runReport } from './report.ts';
 import { runSelect } from './select.ts';
 import { runSparkFit } from './spark.ts';
 
-/** What the next Ctrl-C does; without it, the process ends. */
-let atInterrupt: (() => void) | undefined;
+/** 128 + the number of SIGTERM. */
+const TERMINATED = 143;
 
-function interrupt(): void {
+/** What the next signal does, Ctrl-C or SIGTERM; without it, the process ends. */
+let atInterrupt: (() => void) | undefined;
+/** Exit code of a command that was interrupted: 128 + the number of the signal. */
+let interrupted = INTERRUPTED;
+
+function interrupt(exitCode: number): void {
+  interrupted = exitCode;
   if (atInterrupt) {
     const handler = atInterrupt;
     atInterrupt = undefined;
@@ -31,7 +37,7 @@ function interrupt(): void {
   }
   if (process.stderr.isTTY) process.stderr.write('\n');
   removeTemporaries();
-  process.exit(INTERRUPTED);
+  process.exit(exitCode);
 }
 
 async function run(args: readonly string[]): Promise<number> {
@@ -102,9 +108,11 @@ function fail(error: unknown): void {
 
 if (isMainThread) {
   watchStandardOutput(fail);
-  process.on('SIGINT', interrupt);
+  process.on('SIGINT', () => interrupt(INTERRUPTED));
+  // What containers and batch systems send before they kill.
+  process.on('SIGTERM', () => interrupt(TERMINATED));
   run(process.argv.slice(2)).then((exitCode) => {
-    process.exitCode = exitCode;
+    process.exitCode = exitCode === INTERRUPTED ? interrupted : exitCode;
   }, fail);
 } else {
   const job = workerData as FitJob | GroupsJob;

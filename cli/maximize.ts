@@ -1,5 +1,6 @@
 // `gaussmix maximize`: the statistics of all parts become the next mixture.
 // Must not see rows.
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
 import { type GaussianMixture, GaussmixError, maximize, SufficientStatistics } from 'gaussmix';
@@ -37,6 +38,8 @@ export async function runMaximize(command: MaximizeCommand): Promise<number> {
 
 async function mergeFiles(paths: readonly string[]): Promise<SufficientStatistics> {
   let merged: SufficientStatistics | undefined;
+  /** Which file had these bytes, by their hash. */
+  const seen = new Map<string, string>();
   for (const path of paths) {
     const name = path === '-' ? 'standard input' : path;
     let bytes: Uint8Array;
@@ -48,12 +51,29 @@ async function mergeFiles(paths: readonly string[]): Promise<SufficientStatistic
     try {
       const part = SufficientStatistics.fromBytes(bytes);
       merged = merged === undefined ? part : merged.merge(part);
+      const hash = createHash('sha256').update(bytes).digest('hex');
+      const before = seen.get(hash);
+      // Rows without any weight do no harm.
+      if (before !== undefined && part.count > 0) throw countedTwice(before, name);
+      seen.set(hash, name);
     } catch (error) {
       if (!(error instanceof GaussmixError)) throw error;
       throw new Failure(`${name}: ${commandLineWords(error.message)}`);
     }
   }
   return merged as SufficientStatistics;
+}
+
+/**
+ * Merging finds rows that are there twice by their numbers. Without numbers the sums of different rows are hardly ever the same
+ * to the bit, but for parts of a few rows.
+ */
+function countedTwice(first: string, second: string): Failure {
+  const which = first === second ? `${first} is given twice` : `${first} and ${second} have the same content`;
+  return new Failure(
+    `${which}: the same rows would count twice; leave one out (other rows that happen to be equal: number the parts by ` +
+      'gaussmix accumulate --first-row)',
+  );
 }
 
 function step(

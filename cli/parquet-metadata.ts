@@ -145,6 +145,7 @@ function parseColumn(element: ThriftStruct, hasChildren: boolean, leaf: number):
 }
 
 function kindOf(physical: PhysicalType, logical: string | undefined): ColumnKind {
+  if (logical === 'NULL') return 'nothing';
   switch (physical) {
     case 'FLOAT':
     case 'DOUBLE':

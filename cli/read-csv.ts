@@ -1,7 +1,7 @@
 // CSV and TSV: text to rows of numbers, chunk by chunk, with every defect named by line and column.
 // Must not hold the text of more than a window, nor guess a value that is not there.
 import { ByteSource } from './bytes.ts';
-import { cellKind, cellNumber, MISSING_REMEDY } from './cells.ts';
+import { cellKind, cellNumber, LARGEST, MISSING_REMEDY, NO_VALUE, TOO_LARGE } from './cells.ts';
 import {
   type Columns,
   columnLabel,
@@ -112,7 +112,7 @@ class RowReader implements RowStream {
   #headerNote: string | undefined;
   #width = 0;
   #header: readonly string[] | undefined;
-  #columns: Columns = { features: [], weight: undefined, group: undefined, byModelNames: false };
+  #columns: Columns = { features: [], weight: undefined, group: undefined, byModelNames: false, notes: [] };
 
   constructor(source: string, selection: Selection, window: TextWindow, format: ByteFormat, line: number) {
     this.#source = source;
@@ -151,7 +151,7 @@ class RowReader implements RowStream {
 
   get notes(): readonly string[] {
     const { model, columns } = this.#selection;
-    const notes = this.#headerNote === undefined ? [] : [this.#headerNote];
+    const notes = [...(this.#headerNote === undefined ? [] : [this.#headerNote]), ...this.#columns.notes];
     const wanted = model?.featureNames;
     if (wanted && columns === undefined && this.#header && !this.#columns.byModelNames) {
       const absent = wanted.filter((name) => !this.#header?.includes(name)).map(quote);
@@ -169,7 +169,7 @@ class RowReader implements RowStream {
   async *chunks(): AsyncGenerator<RowChunk> {
     let filled = this.#room();
     const scanner = isScannable(this.#format)
-      ? new RowScanner(this.#format, this.#width, this.#columns, this.#groups, this.#allowMissing)
+      ? new RowScanner(this.#format, this.#width, this.#columns, this.#groups, this.#selection)
       : undefined;
     for (let more = true; more; ) {
       this.#line += scanner?.scan(this.#window, filled) ?? 0;
@@ -243,14 +243,21 @@ class RowReader implements RowStream {
     }
     const { features, weight, group } = this.#columns;
     const place = into.rows;
+    const { refuseUnusable } = this.#selection;
+    let missing = 0;
     for (let i = 0; i < features.length; i++) {
       const cell = cells[features[i]];
       const value = cellNumber(cell);
       if (Number.isNaN(value) && !(this.#allowMissing && cellKind(cell) === 'missing')) {
         throw this.#badCell(cells, features[i], place);
       }
+      if (refuseUnusable && Math.abs(value) > LARGEST) {
+        throw this.#failure(`${this.#label(features[i])}: ${quote(cell.trim())} ${TOO_LARGE}`);
+      }
+      if (Number.isNaN(value)) missing++;
       into.data[place * features.length + i] = value;
     }
+    if (refuseUnusable && missing === features.length) throw this.#failure(NO_VALUE);
     if (weight !== undefined) into.weights![place] = this.#weightOf(cells, weight, place);
     if (group !== undefined) into.groups![place] = this.#groups.numberOf(this.#groupOf(cells, group));
     into.rows++;
@@ -348,7 +355,10 @@ class RowReader implements RowStream {
         const spelling =
           cell.trim() === '' ? 'the cell is empty' : `${quote(cell.trim())} is a missing value`;
         const remedy = column === this.#columns.weight ? 'give every row a weight' : MISSING_REMEDY;
-        return this.#failure(`${at}: ${spelling}; ${remedy}`);
+        const isFirst = this.#line === this.#firstLine && this.#selection.header === undefined;
+        const isMissing = isFirst && usedColumns(this.#columns).every((i) => cellKind(row[i]) === 'missing');
+        const header = isMissing ? '; if these are the names of the columns, use --header' : '';
+        return this.#failure(`${at}: ${spelling}; ${remedy}${header}`);
       }
       case 'infinite':
         return this.#failure(`${at}: ${quote(cell.trim())} is not finite`);

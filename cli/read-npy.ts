@@ -1,7 +1,7 @@
 // NumPy's .npy files: float64 and float32, little-endian, C order, versions 1 to 3.
 // Must not convert anything else: what it refuses, it refuses with the line of Python that helps.
 import type { ByteSource } from './bytes.ts';
-import { MISSING_REMEDY } from './cells.ts';
+import { LARGEST, MISSING_REMEDY, NO_VALUE, TOO_LARGE } from './cells.ts';
 import { type Columns, columnLabel, resolveColumns, type Selection } from './columns.ts';
 import { Failure } from './failure.ts';
 import { chunkRows, type RowChunk, type RowStream } from './rows.ts';
@@ -45,6 +45,7 @@ class ArrayReader implements RowStream {
   readonly #source: ByteSource;
   readonly #header: Header;
   readonly #allowMissing: boolean;
+  readonly #refuseUnusable: boolean;
   readonly #chosen: Columns;
   readonly #groups: GroupNumbers = new GroupNumbers();
 
@@ -52,6 +53,7 @@ class ArrayReader implements RowStream {
     this.#source = source;
     this.#header = header;
     this.#allowMissing = selection.allowMissing ?? false;
+    this.#refuseUnusable = selection.refuseUnusable ?? false;
     this.#chosen = resolveColumns(selection, source.name, header.columns);
     this.rows = header.rows;
     this.columns = this.#chosen.features.length;
@@ -107,12 +109,17 @@ class ArrayReader implements RowStream {
     const { columns } = this.#header;
     const { features, weight, group } = this.#chosen;
     const others = [weight, group].filter((column) => column !== undefined);
+    const largest = this.#refuseUnusable ? LARGEST : Number.MAX_VALUE;
     for (let start = 0, row = firstRow; start < values.length; start += columns, row++) {
+      let missing = 0;
       for (let i = 0; i < features.length; i++) {
         const value = values[start + features[i]];
-        if (value - value !== 0 && !(this.#allowMissing && Number.isNaN(value))) {
-          throw this.#badValue(value, row, features[i]);
-        }
+        if (Math.abs(value) <= largest) continue;
+        if (!(this.#allowMissing && Number.isNaN(value))) throw this.#badValue(value, row, features[i]);
+        missing++;
+      }
+      if (this.#refuseUnusable && missing === features.length) {
+        throw new Failure(`${this.#source.name}: a[${row}]: ${NO_VALUE}`);
       }
       for (let i = 0; i < others.length; i++) {
         const column = others[i];
@@ -126,7 +133,8 @@ class ArrayReader implements RowStream {
   }
 
   #badValue(value: number, row: number, column: number): Failure {
-    const what = Number.isNaN(value) ? `is nan: ${MISSING_REMEDY}` : 'is not finite';
+    const tooLarge = Number.isFinite(value) ? `is ${value}, which ${TOO_LARGE}` : 'is not finite';
+    const what = Number.isNaN(value) ? `is nan: ${MISSING_REMEDY}` : tooLarge;
     return new Failure(`${this.#source.name}: a[${row}, ${column}] ${what}`);
   }
 

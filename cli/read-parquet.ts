@@ -96,7 +96,10 @@ export function columnFile(name: string, file: SeekableFile, metadata: ParquetMe
       isInteger: column.physical.startsWith('INT') && column.logical === undefined,
     })),
     async *batches(used) {
-      for (const group of metadata.groups) yield batchOf(file, metadata, group, used);
+      for (const group of metadata.groups) {
+        // Without rows there are no pages: what is said of their place (0, by some writers) means nothing.
+        if (group.rows > 0) yield batchOf(file, metadata, group, used);
+      }
     },
   };
 }

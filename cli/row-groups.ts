@@ -9,6 +9,8 @@ export interface Batch {
   readonly names: readonly string[];
   /** Rows of each group. */
   readonly sizes: readonly number[];
+  /** Which rows of the file they are, from 0. */
+  readonly rows: Int32Array<ArrayBuffer>;
   /** Row-major. */
   readonly data: Float64Array<ArrayBuffer>;
   readonly weights: Float64Array<ArrayBuffer> | undefined;
@@ -77,6 +79,7 @@ export class RowGroups {
         { length: end - first },
         (_, i) => this.#starts[first + i + 1] - this.#starts[first + i],
       ),
+      rows: rows.slice(),
       data: gathered,
       weights: weights && Float64Array.from(rows, (row) => weights[row]),
     };

@@ -9,6 +9,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { ModelJSON } from 'gaussmix';
 import type { SparkFitCommand } from './arguments.ts';
+import { checkReplaceable } from './checkpoint-file.ts';
 import { INTERRUPTED } from './commands.ts';
 import { Failure, oneLine, plural } from './failure.ts';
 import { readStartFile } from './model-file.ts';
@@ -37,7 +38,9 @@ export async function runSparkFit(
   command: SparkFitCommand,
   onInterrupt: (handler: () => void) => void,
 ): Promise<number> {
-  await checkOutput({ name: 'spark', output: command.output }, {});
+  const { checkpoint, resume, output } = command;
+  await checkOutput({ name: 'spark', output }, {});
+  if (checkpoint !== undefined) checkReplaceable(checkpoint, resume);
   const { submit, python } = findSparkSubmit(command.sparkSubmit);
   const folder = await mkdtemp(join(tmpdir(), 'gaussmix-spark-'));
   try {

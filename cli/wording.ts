@@ -25,9 +25,18 @@ export function commandLineWords(message: string, labels: readonly string[] = []
   return text.replace(/\bcolumn (\d+)\b/g, (found, feature: string) => labels[Number(feature)] ?? found);
 }
 
-/** The same for a fit whose data is a group of the rows of a file. */
-export function groupWords(message: string, labels: readonly string[]): string {
-  return commandLineWords(message, labels)
+/**
+ * The same for a fit whose data is a group of the rows of a file.
+ * @param rows of the group, as the file has them, from 0
+ */
+export function groupWords(message: string, labels: readonly string[], rows: ArrayLike<number>): string {
+  // Once both are counted as in the file, nothing counts from 0.
+  const counted = message.replace(/ \((?:rows and columns|rows) count from 0\)/, '');
+  return commandLineWords(counted, labels)
     .replace(/\bthe data has only\b/, 'the group has only')
-    .replace(/\brow (\d+)\b/, 'row $1 of the group');
+    .replace(/\brows? (\d+(?:, \d+)*)/, (found, list: string) => {
+      const named = list.split(', ').map((row) => rows[Number(row)]);
+      if (named.includes(undefined as never)) return found;
+      return `row${named.length > 1 ? 's' : ''} ${named.map((row) => row + 1).join(', ')} of the data (from 1, without a header)`;
+    });
 }

@@ -162,6 +162,22 @@ describe('columns', () => {
     expect(await values('2019,text\n1,2\n', { columns: '2019' })).toEqual([1]);
   });
 
+  it('takes a number that may be a name for a number, and says so', async () => {
+    const table = await read('2,1,1-2\n5,6,7\n', { header: true, columns: '1', weights: '3' });
+    expect(Array.from(table.data)).toEqual([5]);
+    expect(table.notes).toEqual([
+      '--columns: 1 is taken as a number, column 1 ("2"); the column of that name is number 2',
+    ]);
+    expect((await read('2,1,1-2\n5,6,7\n', { header: true, columns: '1-2' })).notes).toEqual([
+      '--columns: 1-2 is taken as a number, columns 1 to 2; the column of that name is number 3',
+    ]);
+    // Both are the same column, or there is one only.
+    expect((await read('1,2\n5,6\n', { header: true, columns: '2' })).notes).toEqual([]);
+    expect((await read('3,2,9\n5,6,7\n', { header: true, columns: '1,9' })).notes).toEqual([]);
+    // A range that there is not may be a name.
+    expect(await values('9-7,x\n1,2\n', { columns: '9-7' })).toEqual([1]);
+  });
+
   it('needs no header where text columns are left out', async () => {
     expect(await values('r1,1\nr2,2\n', { columns: '2' })).toEqual([1, 2]);
   });
@@ -182,11 +198,26 @@ describe('columns', () => {
     );
   });
 
+  it('does not take columns by position where a name of the model stands in another one', async () => {
+    const model = { featureNames: ['x', 'y'], nFeatures: 2 };
+    await expect(read('y,z\n1,2\n', { model })).rejects.toThrow(
+      /^data.csv does not have the model's columns \(x, y\), and by position its column 1 \("y"\) would be taken for "x": give the columns in the model's order with --columns$/,
+    );
+    await expect(read('Y,X\n1,2\n', { model })).rejects.toThrow(/in the model's order: --columns X,Y$/);
+    expect(await values('Y,X\n1,2\n', { model, columns: 'X,Y' })).toEqual([2, 1]);
+    await expect(read('w,Y,z\n1,2,3\n', { model, weights: 'w' })).rejects.toThrow('column 2 ("Y") would');
+    // In other letters, but in the same position, and after a column that is no feature.
+    expect(await values('X,Y\n1,2\n', { model })).toEqual([1, 2]);
+    expect(await values('w,q,Y\n1,2,3\n', { model, weights: 'w' })).toEqual([2, 3]);
+  });
+
   it.each([
     ['q', 'no column "q" in data.csv; it has 5 columns: id, x, y, z, w'],
     ['0', 'no column "0"'],
     ['6', 'no column "6"'],
-    ['4-2', 'no column "4-2"'],
+    ['4-2', '--columns: the range 4-2 runs backwards'],
+    ['2-9', '--columns: the range 2-9 is not within the columns of data.csv, 1 to 5'],
+    ['0-2', '--columns: the range 0-2 is not within the columns of data.csv, 1 to 5'],
     ['x,', 'no column ""'],
     ['x,2', 'names column 2 ("x") twice'],
   ])('--columns %s is refused', async (columns, message) => {
@@ -256,6 +287,8 @@ describe('defects', () => {
     ['a,b\n1,2\n\n3,4,5\n', 'data.csv, line 4: 3 cells, but line 1 has 2'],
     ['a,b\n1,2\n3,\n', 'data.csv, line 3: column 2 ("b"): the cell is empty'],
     ['1,2\nNA,4\n', 'data.csv, line 2: column 1: "NA" is a missing value'],
+    ['NA,NaN\n3,4\n', '"NA" is a missing value; remove the rows with missing values, fill them, or use'],
+    ['NA,NaN\n3,4\n', 'if these are the names of the columns, use --header'],
     ['1,NaN\n3,4\n', 'data.csv, line 1: column 2: "NaN" is a missing value'],
     ['a,b\n1,inf\n', 'data.csv, line 2: column 2 ("b"): "inf" is not finite'],
     ['a,b\n1,2\n1,1e999\n', 'data.csv, line 3: column 2 ("b"): "1e999" is not finite'],
@@ -277,6 +310,13 @@ describe('defects', () => {
     ['1  2\n3  4\n', 'tabs or |, not by spaces'],
   ])('%j', async (text, message) => {
     await expect(read(text)).rejects.toThrow(message);
+  });
+
+  it('suggests a header only for a first row without numbers', async () => {
+    for (const text of ['1,NaN\n3,4\n', 'a,b\nNA,NaN\n', '1,2\nNA,NaN\n'])
+      await expect(read(text)).rejects.toThrow(/use --missing marginalize$/);
+    await expect(read('NA,NaN\n3,4\n', { header: false })).rejects.toThrow(/use --missing marginalize$/);
+    expect(await read('NA,NaN\n3,4\n', { header: true })).toMatchObject({ names: ['NA', 'NaN'] });
   });
 
   it('counts the lines within quoted cells', async () => {

@@ -134,11 +134,28 @@ describe('types', () => {
     await refused(fixture(name), {}, 'row 2: column 1 ("x"): 9007199254740992 is too large an integer');
   });
 
+  it.each(named(/^nulls/))('%s: a column of the type null has no value in any row', async (name) => {
+    const path = fixture(name);
+    const table = await readTable(path, { allowMissing: true });
+    const none = Number.NaN;
+    expect(Array.from(table.data)).toEqual([1.5, none, 2.5, none, 3.5, none, 4.5, none]);
+    expect(table.notes).toEqual([`column 2 ("nothing") of ${path} has no value in any row`]);
+    await refused(
+      path,
+      {},
+      /column 2 \("nothing"\) holds values of type null: all are missing; .*: --columns x$/i,
+    );
+    await refused(path, { columns: 'x', groupBy: 'nothing' }, 'groups are told apart by text or numbers');
+    await refused(path, { columns: 'x', weights: 'nothing', allowMissing: true }, 'weights must be numbers');
+  });
+
   it('a model finds its columns by name, or else by position with a note', async () => {
     const path = fixture('faithful.arrow');
     const model = { featureNames: ['waiting', 'eruptions'], nFeatures: 2 };
     expect(await readTable(path, { model })).toMatchObject({ names: ['waiting', 'eruptions'], notes: [] });
-    const other = { featureNames: ['waiting', 'x'], nFeatures: 2 };
+    const other = { featureNames: ['x', 'waiting'], nFeatures: 2 };
+    const swapped = { featureNames: ['waiting', 'x'], nFeatures: 2 };
+    await refused(path, { model: swapped }, 'column 2 ("waiting") would be taken for "x"');
     expect((await readTable(path, { model: other })).notes).toEqual([
       `${path} does not have the model's columns ("x"): they are taken by position`,
     ]);
@@ -169,6 +186,12 @@ describe('files of other writers', () => {
     const nulls = tableFromArrays({ x: [1, null, 3], n: [1, 2, 3] });
     const { data: found } = await readTable(write('n.arrow', tableToIPC(nulls)), { allowMissing: true });
     expect(Array.from(found)).toEqual([1, 1, Number.NaN, 2, 3, 3]);
+  });
+
+  it('row groups without rows, as pyarrow writes them', async () => {
+    const { data: found } = await readTable(fixture('empty-group.parquet'), {});
+    expect(Array.from(found)).toEqual([1.5, 2.5, 3.5, 4.5]);
+    await refused(fixture('no-rows.parquet'), {}, 'no-rows.parquet has no rows');
   });
 
   it.each([
@@ -303,6 +326,75 @@ describe('rows chunk by chunk', () => {
     expect({ read, last }).toEqual({ read: rows, last: [0, 0, 7, 8] });
     writeFileSync(path, '');
   }, 120_000);
+});
+
+describe('what no fit can use', () => {
+  const rows = 300;
+  const names = ['x', 'y'];
+  /** Counted from 0. */
+  const bad = 250;
+  const files = (x: number, y: number): [string, string, string][] => {
+    const value = (row: number, column: number): number =>
+      row === bad ? (column === 0 ? x : y) : (row % 7) + column;
+    const cells = Array.from({ length: rows }, (_, row) => [value(row, 0), value(row, 1)]);
+    // The header and one row take two lines each.
+    const lines = cells.map(([a, b], row) => (row === 3 ? `"${a}\n",${b}` : `${a},${b}`));
+    const columnData = names.map((name, j) => ({
+      name,
+      data: cells.map((row) => row[j]),
+      type: 'DOUBLE' as const,
+    }));
+    const arrow = tableFromArrays({
+      x: Float64Array.from(cells, (row) => row[0]),
+      y: Float64Array.from(cells, (row) => row[1]),
+    });
+    return [
+      [
+        write('unusable.csv', `"x\n",y\n${lines.join('\n')}\n`),
+        `, line ${bad + 4}: `,
+        'column 1 ("x"): "1e+200"',
+      ],
+      [
+        write('unusable.parquet', new Uint8Array(parquetWriteBuffer({ columnData }))),
+        `, row ${bad + 1}: `,
+        'column 1 ("x"): 1e+200',
+      ],
+      [write('unusable.arrow', tableToIPC(arrow)), `, row ${bad + 1}: `, 'column 1 ("x"): 1e+200'],
+      [write('unusable.npy', npyBytes(cells.flat(), [rows, 2])), `: a[${bad}`, ', 0] is 1e+200, which'],
+    ];
+  };
+
+  it('numbers too large: their place, as each reader counts', async () => {
+    for (const [path, place, words] of files(1e200, 1)) {
+      await refused(path, { refuseUnusable: true }, `${path}${place}${words} is too large to be squared`);
+      // In a group of its own it costs only that.
+      expect((await readTable(path, {})).rows).toBe(rows);
+      for (const memory of [[], ['--memory', '1KiB', '--quiet']]) {
+        const { code, stderr } = await run(['fit', path, '-k', '1', ...memory]);
+        expect({ code, stderr }).toEqual({
+          code: 1,
+          stderr: `gaussmix: ${path}${place}${words} is too large to be squared (limit 1e+150): rescale the column\n`,
+        });
+      }
+    }
+    for (const [path] of files(1e150, -1e150)) {
+      expect((await readTable(path, { refuseUnusable: true })).rows).toBe(rows);
+    }
+  });
+
+  it('rows without any value', async () => {
+    const allowed = { allowMissing: true, refuseUnusable: true };
+    for (const [path, place] of files(Number.NaN, Number.NaN)) {
+      const words = `${path}${place}${path.endsWith('npy') ? ']: ' : ''}no column that is used has a value`;
+      await refused(path, allowed, words);
+      expect((await readTable(path, { allowMissing: true })).rows).toBe(rows);
+      for (const memory of [[], ['--memory', '1KiB', '--quiet']]) {
+        const { code, stderr } = await run(['fit', path, '-k', '1', '--missing', 'marginalize', ...memory]);
+        expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining(words) });
+      }
+    }
+    for (const [path] of files(Number.NaN, 1)) expect((await readTable(path, allowed)).rows).toBe(rows);
+  });
 });
 
 describe('missing values, where they are allowed', () => {

@@ -260,7 +260,10 @@ describe('groups that cannot be fitted', () => {
     // Not of the file: its rows and columns, in the words of the command line.
     expect(lines[2].error?.message).toMatch(/^column 2 \("x"\) has the same value in every row/);
     expect(lines[3].error?.message).toMatch(/^--weights is 0 for every row/);
-    expect(lines[4].error?.message).toMatch(/row 1 of the group/);
+    // The twelfth row of the file, though it is the second of its group.
+    expect(lines[4].error?.message).toMatch(
+      /^data: row 12 of the data \(from 1, without a header\), column 3 \("y"\) is 1e\+200\. It is too large/,
+    );
     const failed = lines.filter(({ error }) => error);
     expect(stderr).toBe(
       failed.map(({ group, error }) => `gaussmix: group "${group}": ${error?.message}\n`).join(''),

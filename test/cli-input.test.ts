@@ -84,6 +84,15 @@ describe('data that is refused', () => {
     await refused(1, ['fit', join(modelFile, 'x.csv'), '-k', '2'], /x.csv: a part of its path is a file/);
   });
 
+  it('values of a start: its file is named, not the data', async () => {
+    const start = write('null-start.json', '{"means": [[1, null], [3, 4]]}');
+    const words = /^gaussmix: \S*null-start\.json: initialization\.means: row 0, column 1 is null/;
+    await refused(1, ['fit', faithful, '-k', '2', '--init', start], words);
+    await refused(1, ['fit', faithful, '-k', '2', '--memory', '1KiB', '--quiet', '--init', start], words);
+    await refused(1, ['select', faithful, '-k', '2', '--init', start], words);
+    await refused(1, ['fit', faithful, '-k', '2', '--group-by', '2', '--init', start], /null-start\.json: /);
+  });
+
   it('columns by name where there is no header', async () => {
     const fit = ['fit', '-', '-k', '1', '--columns'];
     const message =

@@ -331,7 +331,30 @@ describe('--checkpoint', () => {
     );
     writeFileSync(file, good.replace('"version":1', '"version":7'));
     await refuse([...args, '--resume'], /fit\.checkpoint: the checkpoint is of version 7/);
-    // Nothing else is overwritten.
+    clean();
+  });
+
+  it('nothing that is there is overwritten, but with --resume', async () => {
+    clean();
+    const args = ['fit', npy, ...options, '--checkpoint', file];
+    const { stdout: whole } = await run(args);
+    const good = readFileSync(file);
+    const refuse = async (command: readonly string[], message: RegExp): Promise<void> => {
+      const { code, stdout, stderr } = await run(command);
+      expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+      expect(stderr).toMatch(message);
+    };
+    const lost =
+      /fit\.checkpoint is the checkpoint of a fit, which would be lost: go on .* --resume, or delete it/;
+    // Of another fit, too, and whatever is to be fitted.
+    await refuse(args, lost);
+    await refuse([...args, '--seed', '5'], lost);
+    await refuse(['spark', 'fit', 'rows', '-k', '4', '--checkpoint', file], lost);
+    expect(readFileSync(file).equals(good)).toBe(true);
+    expect((await run([...args, '--resume'])).stdout).toBe(whole);
+    // One that is made beforehand, as mktemp does, holds nothing.
+    writeFileSync(file, '');
+    expect((await run(args)).stdout).toBe(whole);
     writeFileSync(file, 'a diary');
     await refuse(args, /fit\.checkpoint is not a checkpoint of gaussmix, and would be lost/);
     expect(readFileSync(file, 'utf8')).toBe('a diary');

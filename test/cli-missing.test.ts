@@ -60,7 +60,7 @@ describe('fit', () => {
   it('names rows and columns without any value', async () => {
     const row = await run(['fit', '-', '-k', '1', ...MISSING], 'a,b\n1,2\n,\n3,4\n5,7\n');
     expect(row.code).toBe(1);
-    expect(row.stderr).toMatch(/standard input: data: row 1 has no value at all/);
+    expect(row.stderr).toMatch(/standard input, line 3: no column that is used has a value/);
     const column = await run(['fit', '-', '-k', '1', ...MISSING], 'a,b\n1,\n2,NA\n3,\n5,?\n');
     expect(column.code).toBe(1);
     expect(column.stderr).toMatch(/column 2 \("b"\) has no value in any row/);

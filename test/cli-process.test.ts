@@ -65,15 +65,18 @@ describe('a closed output pipe', () => {
   });
 });
 
-describe.skipIf(isWindows)('Ctrl-C', () => {
-  it('saves and prints the model so far', async () => {
-    const file = join(folder, 'interrupted.json');
+describe.skipIf(isWindows)('Ctrl-C, and SIGTERM', () => {
+  it.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('saves and prints the model so far: %s', async (signal, exitCode) => {
+    const file = join(folder, `${signal}.json`);
     const child = start(['fit', faithful, ...endless, '-o', file, '--json']);
     const ended = finished(child);
     await once(child.stderr, 'data');
-    child.kill('SIGINT');
+    child.kill(signal);
     const { code, stdout } = await ended;
-    expect(code).toBe(130);
+    expect(code).toBe(exitCode);
     const saved = JSON.parse(readFileSync(file, 'utf8'));
     expect(saved.fitted.converged).toBe(false);
     expect(saved.fitted.iterations).toBeGreaterThan(0);
@@ -94,15 +97,18 @@ describe.skipIf(isWindows)('Ctrl-C', () => {
     expect(stdout).toMatch(/Iterations +\d+, interrupted: this is the model so far/);
   });
 
-  it('ends a command that waits for input', async () => {
+  it.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('ends a command that waits for input: %s', async (signal, exitCode) => {
     const file = join(folder, 'never.json');
     const child = start(['fit', '-', '-k', '2', '-o', file]);
     const ended = finished(child);
     // Blocks are taken from the pipe as fast as they are read: when the last write is done, the process is reading.
     const rows = '1,2\n3,4\n'.repeat(1 << 16);
     for (let i = 0; i < 4; i++) await new Promise((resolve) => child.stdin.write(rows, resolve));
-    child.kill('SIGINT');
-    expect(await ended).toEqual({ code: 130, stdout: '', stderr: '' });
+    child.kill(signal);
+    expect(await ended).toEqual({ code: exitCode, stdout: '', stderr: '' });
     expect(existsSync(file)).toBe(false);
   });
 });

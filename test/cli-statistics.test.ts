@@ -1,6 +1,6 @@
 // `gaussmix accumulate` and `gaussmix maximize` as users and their scripts run them, and the script in examples/.
 import { execFile } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -157,8 +157,17 @@ describe('maximize', () => {
     );
     const stats = join(folder, 'far.stats');
     await output(['accumulate', far, faithfulFile, '-o', stats]);
-    expect(await output(['maximize', stats])).toContain('\nWarning: component 1 has lost all its rows: ');
-    expect(await output(['maximize', stats, '--prior'])).toContain('stays where the prior is largest');
+    const maximize = ['maximize', stats, '-o', join(folder, 'near.json')];
+    expect(await output(maximize)).toContain('\nWarning: component 1 has lost all its rows: ');
+    expect(await output([...maximize, '--prior'])).toContain('stays where the prior is largest');
+  });
+
+  it('parts without weight may have the same content', async () => {
+    const file = write('weightless.csv', 'eruptions,waiting,w\n2,50,0\n');
+    const stats = ['a', 'b'].map((name) => join(folder, `${name}.stats`));
+    for (const path of stats) await output(['accumulate', start, file, '--weights', 'w', '-o', path]);
+    const { statistics } = JSON.parse(await output(['maximize', part, ...stats, '--json']));
+    expect(statistics).toMatchObject({ count: 272, nSamples: 274 });
   });
 
   it.each<[string, string[], number, string]>([
@@ -166,6 +175,8 @@ describe('maximize', () => {
     ['no such file', ['none.stats'], 1, 'cannot read'],
     ['a model', [start], 1, 'start.json: the statistics cannot be read: these bytes are no statistics'],
     ['half a file', ['half.stats'], 1, 'half.stats: the statistics cannot be read: there are 150 bytes, but'],
+    ['the same file twice', [part, part], 1, 'part.stats is given twice: the same rows would count twice'],
+    ['a copy', [part, 'copy.stats'], 1, 'copy.stats have the same content: the same rows would count twice'],
     ['the same rows twice', ['numbered.stats', 'numbered.stats'], 1, 'given the same --first-row'],
     [
       'different models',
@@ -182,11 +193,13 @@ describe('maximize', () => {
     ],
     ['a statistics file as output', [part, '-o', part], 2, 'is the same file as'],
     ['-o -', [part, '-o', '-'], 2, '--json'],
+    ['nowhere for the model', [part], 2, '-o is missing: give the file to save the model in'],
     ['a prior and a regularisation', [part, '--prior', '--regularization', '1'], 2, '--prior keeps'],
   ])('refuses %s', async (_, args, code, words) => {
     const make = (...more: string[]): Promise<unknown> =>
       output(['accumulate', start, faithfulFile, ...more]);
     if (!existsSync(join(folder, 'other.stats'))) {
+      copyFileSync(part, join(folder, 'copy.stats'));
       writeFileSync(join(folder, 'half.stats'), readFileSync(part).subarray(0, 150));
       await make('--first-row', '0', '-o', join(folder, 'numbered.stats'));
       await make('--first-row', '4096', '-o', join(folder, 'later.stats'));
@@ -195,7 +208,8 @@ describe('maximize', () => {
       await output(['accumulate', other, faithfulFile, '-o', join(folder, 'other.stats')]);
     }
     const resolved = args.map((arg) => (/^[a-z]+\.stats$/.test(arg) ? join(folder, arg) : arg));
-    const { stdout, stderr, ...rest } = await run(['maximize', ...resolved]);
+    const printed = args.includes('-o') || words.startsWith('-o') ? [] : ['--json'];
+    const { stdout, stderr, ...rest } = await run(['maximize', ...resolved, ...printed]);
     expect([rest.code, stdout]).toEqual([code, '']);
     expect(stderr).toContain(words);
     expect(stderr.trim().split('\n')).toHaveLength(1);
