@@ -14,7 +14,7 @@ import type {
 } from './arguments.ts';
 import { checkReplaceable, readCheckpoint } from './checkpoint-file.ts';
 import type { Selection } from './columns.ts';
-import { csvCell } from './csv-format.ts';
+import { csvCell, csvNumbers } from './csv-format.ts';
 import { Failure, plural, Refused } from './failure.ts';
 import { readFitRows } from './fit-rows.ts';
 import { type FitResult, type Job, startFit } from './fit-worker.ts';
@@ -294,7 +294,7 @@ export async function runImpute(command: ImputeCommand): Promise<number> {
       for (let start = 0; start < table.rows; start += BLOCK) {
         const count = Math.min(BLOCK, table.rows - start);
         const completed = model.impute(rowsOf(table, start, count));
-        await writeLines(write, count, (i) => completed.row(i).join(','));
+        await writeLines(write, count, (i) => csvNumbers(completed.row(i)));
       }
     }),
   );
@@ -310,7 +310,7 @@ export async function runSample(command: SampleCommand): Promise<number> {
     model.featureNames ?? Array.from({ length: model.nFeatures }, (_, feature) => `x${feature + 1}`);
   await withOutput(command.output, async (write) => {
     await write(`${[...names, 'label'].map(csvCell).join(',')}\n`);
-    await writeLines(write, command.count, (i) => `${data.row(i).join(',')},${labels[i]}`);
+    await writeLines(write, command.count, (i) => `${csvNumbers(data.row(i))},${labels[i]}`);
   });
   return 0;
 }

@@ -58,3 +58,8 @@ export function isBlank(row: readonly string[]): boolean {
 export function csvCell(text: string): string {
   return /[",\r\n\t;|]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
+
+/** A row of numbers, each with as many digits as it takes to read it back to the bit: -0 too, which String writes as 0. */
+export function csvNumbers(values: Float64Array): string {
+  return Array.from(values, (value) => (Object.is(value, -0) ? '-0' : String(value))).join(',');
+}

@@ -1,6 +1,6 @@
 // Missing cells on the command line: --missing marginalize and `gaussmix impute`, against the library.
 // Must not test the mathematics: missing.test.ts does.
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { GaussianMixture, type ModelJSON } from 'gaussmix';
 import { describe, expect, it } from 'vitest';
@@ -127,6 +127,15 @@ describe('a model and rows with missing cells', () => {
     expect(score.bic).toBe(expected.bic(rows, { missing: 'marginalize' }));
     expect(score.samples).toEqual([...expected.scoreSamples(rows, { missing: 'marginalize' })]);
     expect((await run(['predict', saved, file])).code).toBe(1);
+  });
+
+  it('impute keeps the sign of a zero', async () => {
+    const signed = join(folder, 'signed.csv');
+    writeFileSync(signed, 'x,y\n-0,1\n0,2\n-0,\n1,3\n2,5\n3,4\n');
+    const of = join(folder, 'signed.json');
+    await output(['fit', signed, '-k', '1', '--missing', 'marginalize', '-o', of]);
+    const lines = (await output(['impute', of, signed])).split('\n');
+    expect(lines.slice(1, 4).map((line) => line.split(',')[0])).toEqual(['-0', '0', '-0']);
   });
 
   it('impute prints the columns with what is expected, and keeps what is there', async () => {
