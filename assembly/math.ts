@@ -52,7 +52,7 @@ export const LN_2PI: f64 = 1.8378770664093456;
  * A table of 64 powers shortens the polynomial to degree 3 and so the chain of dependent operations to 45 cycles; with
  * a polynomial alone (degree 9, 68 cycles) the registers for results in flight ran out long before the units did.
  *
- * shifted: roundedMultiple(x); scale: the same, less 64 for each power of two to be left out of the result.
+ * shifted: see roundedMultiple; scale: the same, less 64 for each power of two to be left out of the result.
  */
 // @ts-ignore: a decorator on a function is AssemblyScript only
 @inline
@@ -60,27 +60,34 @@ function expFrom(x: v128, shifted: v128, scale: v128): v128 {
   // The low bits of `shifted` are n in two's complement.
   const first = v128.load(EXP_TABLE + ((<usize>i64x2.extract_lane(shifted, 0) & 63) << 4));
   const second = v128.load(EXP_TABLE + ((<usize>i64x2.extract_lane(shifted, 1) & 63) << 4));
-  return expOfParts(remainder(x, shifted), first, second, scale);
+  const r = remainder(x, shifted, v128.load(EXP, 16), v128.load(EXP, 32), v128.load(EXP, 48));
+  return expOfParts(
+    r, first, second, v128.shl<i64>(scale, 46),
+    v128.load(EXP, 64), v128.load(EXP, 80), v128.load(EXP, 96), v128.load(EXP, 112),
+  );
 }
+
+// These three are given their constants, the doubles of EXP by their names there: a loop holds them in registers.
 
 /** r = x - n ln(2) / 64. */
 // @ts-ignore: a decorator on a function is AssemblyScript only
 @inline
-function remainder(x: v128, shifted: v128): v128 {
-  const n = v128.sub<f64>(shifted, v128.load(EXP, 16));
-  const high = v128.add<f64>(x, v128.mul<f64>(n, v128.load(EXP, 32)));
-  return v128.add<f64>(high, v128.mul<f64>(n, v128.load(EXP, 48)));
+function remainder(x: v128, shifted: v128, magic: v128, high: v128, rest: v128): v128 {
+  const n = v128.sub<f64>(shifted, magic);
+  return v128.add<f64>(v128.add<f64>(x, v128.mul<f64>(n, high)), v128.mul<f64>(n, rest));
 }
 
-/** 2^k 2^(j/64) exp(r) from r, the table's entries for j of both lanes (power, what it lacks) and 64 k in the low bits of `scale`. */
+/** 2^k 2^(j/64) exp(r) from r, the table's entries for j of both lanes (power, what it lacks) and n << 46. */
 // @ts-ignore: a decorator on a function is AssemblyScript only
 @inline
-function expOfParts(r: v128, first: v128, second: v128, scale: v128): v128 {
-  const power = v128.add<i64>(v128.shuffle<f64>(first, second, 0, 2), v128.shl<i64>(scale, 46));
+function expOfParts(
+  r: v128, first: v128, second: v128, scale: v128, q0: v128, q1: v128, q2: v128, q3: v128,
+): v128 {
+  const power = v128.add<i64>(v128.shuffle<f64>(first, second, 0, 2), scale);
   const rest = v128.shuffle<f64>(first, second, 1, 3);
   const square = v128.mul<f64>(r, r);
-  const low = v128.add<f64>(v128.mul<f64>(r, v128.load(EXP, 80)), v128.load(EXP, 64));
-  const top = v128.add<f64>(v128.mul<f64>(r, v128.load(EXP, 112)), v128.load(EXP, 96));
+  const low = v128.add<f64>(v128.mul<f64>(r, q1), q0);
+  const top = v128.add<f64>(v128.mul<f64>(r, q3), q2);
   const q = v128.add<f64>(low, v128.mul<f64>(square, top));
   const p = v128.add<f64>(v128.add<f64>(r, rest), v128.mul<f64>(square, q));
   return v128.add<f64>(power, v128.mul<f64>(power, p));
@@ -89,8 +96,8 @@ function expOfParts(r: v128, first: v128, second: v128, scale: v128): v128 {
 /** 1.5 * 2^52 + n with n = x 64 / ln 2 rounded. */
 // @ts-ignore: a decorator on a function is AssemblyScript only
 @inline
-function roundedMultiple(x: v128): v128 {
-  return v128.add<f64>(v128.mul<f64>(x, v128.load(EXP)), v128.load(EXP, 16));
+function roundedMultiple(x: v128, perLn2: v128, magic: v128): v128 {
+  return v128.add<f64>(v128.mul<f64>(x, perLn2), magic);
 }
 
 /**
@@ -100,7 +107,7 @@ function roundedMultiple(x: v128): v128 {
 // @ts-ignore: a decorator on a function is AssemblyScript only
 @inline
 export function expHalf(x: v128): v128 {
-  const shifted = roundedMultiple(x);
+  const shifted = roundedMultiple(x, v128.load(EXP), v128.load(EXP, 16));
   return v128.and(expFrom(x, shifted, shifted), v128.ge<f64>(x, v128.load(EXP, 128)));
 }
 
@@ -121,17 +128,15 @@ export function expDifferences(
 ): void {
   const perLn2 = v128.load(EXP);
   const magic = v128.load(EXP, 16);
-  const minusLn2High = v128.load(EXP, 32);
-  const minusLn2Rest = v128.load(EXP, 48);
+  const high = v128.load(EXP, 32);
+  const rest = v128.load(EXP, 48);
   const least = v128.load(EXP, 128);
   const zeroScale = v128.load(EXP, 176);
   for (let at: usize = 0; at < bytes; at += 16) {
     const value = valuesPtr + at;
     const x = v128.sub<f64>(v128.load(value), v128.load(maximaPtr + at));
-    const shifted = v128.add<f64>(v128.mul<f64>(x, perLn2), magic);
-    const n = v128.sub<f64>(shifted, magic);
-    const high = v128.add<f64>(x, v128.mul<f64>(n, minusLn2High));
-    const r = v128.add<f64>(high, v128.mul<f64>(n, minusLn2Rest));
+    const shifted = roundedMultiple(x, perLn2, magic);
+    const r = remainder(x, shifted, magic, high, rest);
     const inRange = v128.ge<f64>(x, least);
     // Below the range r = 0 and j = 0, and the scale takes the bits of the power, 1, to those of 0.
     v128.store(value, v128.and(r, inRange));
@@ -148,14 +153,7 @@ export function expDifferences(
     // The bits from 46 on are n = 64 k + j; an entry of the table has 16 bytes.
     const first = v128.load((<usize>(load<u64>(scale) >> 42) & 0x3f0) + EXP_TABLE);
     const second = v128.load((<usize>(load<u64>(scale, 8) >> 42) & 0x3f0) + EXP_TABLE);
-    const power = v128.add<i64>(v128.shuffle<f64>(first, second, 0, 2), v128.load(scale));
-    const rest = v128.shuffle<f64>(first, second, 1, 3);
-    const rr = v128.mul<f64>(r, r);
-    const low = v128.add<f64>(v128.mul<f64>(r, q1), q0);
-    const top = v128.add<f64>(v128.mul<f64>(r, q3), q2);
-    const q = v128.add<f64>(low, v128.mul<f64>(rr, top));
-    const p = v128.add<f64>(v128.add<f64>(r, rest), v128.mul<f64>(rr, q));
-    const e = v128.add<f64>(power, v128.mul<f64>(power, p));
+    const e = expOfParts(r, first, second, v128.load(scale), q0, q1, q2, q3);
     const ee = v128.mul<f64>(e, e);
     v128.store(value, square ? ee : e);
     v128.store(sumsPtr + at, v128.add<f64>(v128.load(sumsPtr + at), ee));
@@ -167,7 +165,7 @@ export function expAny(x: v128): v128 {
   const inRange = v128.and(v128.ge<f64>(x, v128.load(EXP, 144)), v128.le<f64>(x, v128.load(EXP, 160)));
   // Positive arguments leave one power of two to the end: 2^1024 is no double, though exp(x) may be.
   const positive = v128.ge<f64>(x, f64x2.splat(0));
-  const shifted = roundedMultiple(x);
+  const shifted = roundedMultiple(x, v128.load(EXP), v128.load(EXP, 16));
   const part = expFrom(x, shifted, v128.sub<f64>(shifted, v128.and(f64x2.splat(64), positive)));
   const y = v128.and(v128.add<f64>(part, v128.and(part, positive)), inRange);
   const over = v128.gt<f64>(x, v128.load(EXP, 160));
